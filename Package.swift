@@ -1,0 +1,107 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Floors: a target may import only what stands on a floor below it. Every build passes
+// `--explicit-target-dependency-import-check error`, so a forbidden import does not compile.
+
+/// Warnings are errors where nobody is there to read them: in CI and in `scripts/test`.
+let strict = Context.environment["BULKHEAD_STRICT"] == "1"
+
+let swift: [SwiftSetting] =
+  [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+  ] + (strict ? [.treatAllWarnings(as: .error)] : [])
+
+/// Workers carry the standard library in themselves: they start three times faster and need no Swift on the host.
+let selfContained: [LinkerSetting] = [.unsafeFlags(["-static-stdlib"])]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swift)
+}
+
+func worker(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, swiftSettings: swift, linkerSettings: selfContained)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: swift)
+}
+
+let libraries: [Target] = [
+  // Floor 0: C libraries of the system.
+  .systemLibrary(name: "CZeroMQ"),
+  .systemLibrary(name: "CCurl"),
+  .systemLibrary(name: "CWSlay"),
+  .systemLibrary(name: "CMicroHTTPD"),
+  .systemLibrary(name: "CSQLite"),
+  .systemLibrary(name: "CBotan"),
+  .systemLibrary(name: "CExpat"),
+  .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
+  .target(name: "CSimdJSON", linkerSettings: [.linkedLibrary("simdjson")]),
+
+  // Floor 1
+  room("Market"),
+  room("Daemon", ["CLinux", "Market"]),
+
+  // Floor 2
+  room("Bus", ["CZeroMQ", "CLinux", "Market", "Daemon"]),
+  room("Web", ["CCurl", "CWSlay", "CMicroHTTPD", "CExpat", "CSimdJSON", "CLinux", "CBotan", "Market", "Daemon"]),
+  room("Store", ["CSQLite", "Market", "Daemon"]),
+
+  // Floor 3
+  room("Venues", ["CSimdJSON", "CBotan", "Web", "Market", "Daemon"]),
+
+  // Floor 4
+  room("Ingesting", ["Venues", "Web", "Bus", "Market", "Daemon"]),
+  room("Scanning", ["Bus", "Market", "Daemon"]),
+  room("Executing", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
+  room("Settling", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
+  room("Supervising", ["CLinux", "Web", "Bus", "Market", "Daemon"]),
+  room("Simulating", ["CBotan", "Web", "Bus", "Market", "Daemon"]),
+  room("Presenting", ["Web", "Bus", "Store", "Market", "Daemon"]),
+]
+
+let executables: [Target] = [
+  // Floor 5
+  worker("supervisor", ["Supervising", "Daemon"]),
+  worker("ingestor", ["Ingesting", "Daemon"]),
+  worker("scanner", ["Scanning", "Daemon"]),
+  worker("executor", ["Executing", "Daemon"]),
+  worker("settler", ["Settling", "Daemon"]),
+  worker("simulator", ["Simulating", "Daemon"]),
+  worker("dashboard", ["Presenting", "Daemon"]),
+  worker("bulkhead", ["Presenting", "Daemon"]),
+]
+
+let checks: [Target] = [
+  .target(
+    name: "TestSupport", dependencies: ["Market", "Daemon"], path: "Tests/TestSupport", swiftSettings: swift),
+  .executableTarget(
+    name: "Benchmarks",
+    dependencies: ["CSimdJSON", "CZeroMQ", "CLinux", "Web", "Bus", "Scanning", "Market", "Daemon"],
+    path: "Tests/Benchmarks", swiftSettings: swift, linkerSettings: selfContained),
+  tests("MarketTests", ["Market"]),
+  tests("DaemonTests", ["Daemon"]),
+  tests("BusTests", ["Bus", "Market", "Daemon"]),
+  tests("WebTests", ["Web", "Market", "Daemon"]),
+  tests("StoreTests", ["Store", "Market", "Daemon"]),
+  tests("VenuesTests", ["Venues", "CSimdJSON", "Web", "Market", "Daemon"]),
+  tests("IngestingTests", ["Ingesting", "Venues", "Web", "Bus", "Market", "Daemon"]),
+  tests("ScanningTests", ["Scanning", "Bus", "Market", "Daemon"]),
+  tests("ExecutingTests", ["Executing", "Store", "Bus", "Market", "Daemon"]),
+  tests("SettlingTests", ["Settling", "Store", "Venues", "Market", "Daemon"]),
+  tests("SupervisingTests", ["Supervising", "Web", "Market", "Daemon"]),
+  tests("SimulatingTests", ["Simulating", "Web", "Market", "Daemon"]),
+  tests("PresentingTests", ["Presenting", "Market", "Daemon"]),
+  tests("SystemTests", ["Bus", "Web", "Store", "Market", "Daemon"]),
+]
+
+let package = Package(
+  name: "bulkhead",
+  targets: libraries + executables + checks,
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .gnu11,
+  cxxLanguageStandard: .cxx17
+)

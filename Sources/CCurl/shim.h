@@ -1,0 +1,22 @@
+#include <curl/curl.h>
+
+// Swift cannot call variadic C functions: one wrapper for each type of argument.
+static inline CURLcode bh_curl_set_long(CURL *handle, CURLoption option, long value) {
+  return curl_easy_setopt(handle, option, value);
+}
+static inline CURLcode bh_curl_set_pointer(CURL *handle, CURLoption option, const void *value) {
+  return curl_easy_setopt(handle, option, value);
+}
+typedef size_t (*bh_curl_write)(char *bytes, size_t size, size_t count, void *context);
+static inline CURLcode bh_curl_set_write(CURL *handle, CURLoption option, bh_curl_write function) {
+  return curl_easy_setopt(handle, option, function);
+}
+static inline CURLcode bh_curl_get_long(CURL *handle, CURLINFO info, long *value) {
+  return curl_easy_getinfo(handle, info, value);
+}
+static inline CURLcode bh_curl_get_pointer(CURL *handle, CURLINFO info, void *value) {
+  return curl_easy_getinfo(handle, info, value);
+}
+static inline CURLMcode bh_curl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
+  return curl_multi_setopt(multi, option, value);
+}

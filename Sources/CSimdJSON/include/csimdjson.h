@@ -1,0 +1,3 @@
+#ifndef BULKHEAD_CSIMDJSON_H
+#define BULKHEAD_CSIMDJSON_H
+#endif

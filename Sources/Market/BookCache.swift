@@ -1,0 +1,333 @@
+/// A book's place in a `BookCache`.
+public typealias BookIndex = Int
+
+/// How far a book can be trusted.
+///
+/// Exits: `empty` → `live` by a snapshot; `live` → `stale` by a gap, a failed hash or a lost stream, → `closed` when
+/// its market ends; `stale` → `live` by a snapshot, → `closed`; `closed` has none.
+@frozen public enum BookState: UInt8, Sendable {
+  /// No snapshot yet: deltas are dropped.
+  case empty = 0
+  /// A snapshot and every delta since.
+  case live = 1
+  /// Something is missing; the levels are kept for the eye, not for trading.
+  case stale = 2
+  /// Its market has ended.
+  case closed = 3
+}
+
+/// What became of a delta.
+@frozen public enum DeltaResult: UInt8, Sendable {
+  /// The level is set, changed or removed.
+  case applied = 0
+  /// The book had no snapshot, was stale or closed: the delta is dropped.
+  case dropped = 1
+  /// The side is full: the book is marked stale.
+  case full = 2
+}
+
+/// What the cache knows of one book apart from its levels: one cache line.
+@frozen public struct BookHeader {
+  /// The best bid's price in 10⁻⁸; 0 where there is no bid.
+  public var bestBid: Int64 = 0
+  /// The best ask's price in 10⁻⁸; `BookHeader.noAsk` where there is no ask.
+  public var bestAsk: Int64 = BookHeader.noAsk
+  /// When we received the last change.
+  public var receivedAt = Timestamp(nanoseconds: 0)
+  /// The venue's time of the last change.
+  public var venueTime = Timestamp(nanoseconds: 0)
+  /// Where the bids begin in the level store, worst first.
+  var bidStart: Int32 = -1
+  /// Where the asks begin in the level store, worst first.
+  var askStart: Int32 = -1
+  /// How many bids there are.
+  public var bidCount: UInt16 = 0
+  /// How many asks there are.
+  public var askCount: UInt16 = 0
+  var bidClass: UInt8 = 0
+  var askClass: UInt8 = 0
+  /// How far the book can be trusted.
+  public var state: BookState = .empty
+  var reserved: UInt8 = 0
+  /// The grid of prices.
+  public var tick: Price = .zero
+
+  init() {}
+
+  /// Stands for "no ask": so large that no sum of prices with it is below 1, so small that sums do not overflow.
+  @inlinable public static var noAsk: Int64 { Int64.max / 64 }
+}
+
+/// Order books of many instruments in flat memory: one for each token (I3).
+///
+/// Levels lie worst first, so that the best is last, where most changes land, and where the venue's own order puts it.
+/// A snapshot replaces, a delta changes; a delta for a book without a snapshot is dropped. Memory is one header of a
+/// cache line for each book and 16 bytes for each level, in blocks that double; nothing is allocated for a change
+/// that fits its block. Not thread-safe: it belongs to one poll loop.
+public struct BookCache: ~Copyable {
+  @usableFromInline var headers: UnsafeMutablePointer<BookHeader>
+  @usableFromInline var levels: UnsafeMutablePointer<Level>
+  private var headerCapacity: Int
+  private var levelCapacity: Int
+  private var levelsUsed = 0
+  /// Released blocks by size class, each a stack of starts.
+  private var free: [[Int32]] = Array(repeating: [], count: 16)
+  /// How many books there are.
+  public private(set) var count = 0
+
+  /// The most levels that one side may have: a grid of 0.0001 has 9,999.
+  public static var levelsPerSideMax: Int { 16_384 }
+
+  /// A cache with room for `books` books before it grows.
+  public init(books: Int = 1024) {
+    headerCapacity = max(books, 16)
+    levelCapacity = headerCapacity * 16
+    headers = .allocate(capacity: headerCapacity)
+    levels = .allocate(capacity: levelCapacity)
+  }
+
+  deinit {
+    headers.deallocate()
+    levels.deallocate()
+  }
+
+  /// Adds an empty book.
+  /// - Parameter tick: the grid of its prices.
+  /// - Returns: its place, counted from 0 without gaps.
+  public mutating func add(tick: Price) -> BookIndex {
+    if count == headerCapacity {
+      let larger = UnsafeMutablePointer<BookHeader>.allocate(capacity: headerCapacity * 2)
+      larger.moveInitialize(from: headers, count: count)
+      headers.deallocate()
+      headers = larger
+      headerCapacity *= 2
+    }
+    var header = BookHeader()
+    header.tick = tick
+    (headers + count).initialize(to: header)
+    count += 1
+    return count - 1
+  }
+
+  /// What is known of a book apart from its levels.
+  ///
+  /// Traps where there is no such book.
+  @inlinable public func header(_ book: BookIndex) -> BookHeader {
+    precondition(book >= 0 && book < count, "no book \(book)")
+    return headers[book]
+  }
+
+  /// The header of a book that is known to exist; for scans that checked the range before the loop.
+  @inlinable public func headerUnchecked(_ book: BookIndex) -> UnsafePointer<BookHeader> {
+    UnsafePointer(headers + book)
+  }
+
+  /// One side of a book, worst level first.
+  ///
+  /// Valid until the next change of any book.
+  public func side(_ side: BookSide, of book: BookIndex) -> UnsafeBufferPointer<Level> {
+    precondition(book >= 0 && book < count, "no book \(book)")
+    let header = headers + book
+    let start = side == .bid ? header.pointee.bidStart : header.pointee.askStart
+    let levelCount = Int(side == .bid ? header.pointee.bidCount : header.pointee.askCount)
+    guard levelCount > 0 else { return UnsafeBufferPointer(start: nil, count: 0) }
+    return UnsafeBufferPointer(start: levels + Int(start), count: levelCount)
+  }
+
+  /// The best level of a side, or nil where it is empty.
+  public func best(_ side: BookSide, of book: BookIndex) -> Level? { self.side(side, of: book).last }
+
+  /// Replaces a book: it is live from here on.
+  ///
+  /// Both sides worst first; the caller has checked their order.
+  /// - Parameters:
+  ///   - book: the book.
+  ///   - bids: prices rising, quantities above zero.
+  ///   - asks: prices falling, quantities above zero.
+  ///   - venueTime: the venue's time of the snapshot.
+  ///   - receivedAt: when it came.
+  /// - Returns: whether it fitted; one that does not leaves the book stale.
+  public mutating func replace(
+    _ book: BookIndex, bids: UnsafeBufferPointer<Level>, asks: UnsafeBufferPointer<Level>, venueTime: Timestamp,
+    receivedAt: Timestamp
+  ) -> Bool {
+    precondition(book >= 0 && book < count, "no book \(book)")
+    guard bids.count <= BookCache.levelsPerSideMax, asks.count <= BookCache.levelsPerSideMax else {
+      headers[book].state = .stale
+      return false
+    }
+    store(bids, side: .bid, of: book)
+    store(asks, side: .ask, of: book)
+    headers[book].venueTime = venueTime
+    headers[book].receivedAt = receivedAt
+    headers[book].state = .live
+    refreshBest(book)
+    return true
+  }
+
+  /// Sets the total quantity at one price; zero removes the level.
+  /// - Returns: what became of it; a dropped delta changes nothing.
+  public mutating func apply(
+    _ book: BookIndex, side: BookSide, price: Price, quantity: Quantity, venueTime: Timestamp, receivedAt: Timestamp
+  ) -> DeltaResult {
+    precondition(book >= 0 && book < count, "no book \(book)")
+    let header = headers + book
+    guard header.pointee.state == .live else { return .dropped }
+    let isBid = side == .bid
+    let levelCount = Int(isBid ? header.pointee.bidCount : header.pointee.askCount)
+    let start = Int(isBid ? header.pointee.bidStart : header.pointee.askStart)
+    // From the touch, where most changes land.
+    var place = levelCount
+    let base = levels + max(start, 0)
+    if isBid {
+      while place > 0, base[place - 1].price.raw > price.raw { place -= 1 }
+    } else {
+      while place > 0, base[place - 1].price.raw < price.raw { place -= 1 }
+    }
+    if place > 0, base[place - 1].price.raw == price.raw {
+      if quantity.raw != 0 {
+        base[place - 1].quantity = quantity
+      } else {
+        (base + place - 1).update(from: base + place, count: levelCount - place)
+        setCount(levelCount - 1, side: side, of: book)
+      }
+    } else if quantity.raw != 0 {
+      guard insert(Level(price: price, quantity: quantity), at: place, side: side, of: book) else {
+        header.pointee.state = .stale
+        return .full
+      }
+    }
+    header.pointee.venueTime = venueTime
+    header.pointee.receivedAt = receivedAt
+    refreshBest(book)
+    return .applied
+  }
+
+  /// Says that a book cannot be trusted until its next snapshot.
+  public mutating func markStale(_ book: BookIndex) {
+    precondition(book >= 0 && book < count, "no book \(book)")
+    if headers[book].state == .live { headers[book].state = .stale }
+  }
+
+  /// Ends a book and gives its levels back.
+  public mutating func close(_ book: BookIndex) {
+    precondition(book >= 0 && book < count, "no book \(book)")
+    release(headers[book].bidStart, sizeClass: headers[book].bidClass)
+    release(headers[book].askStart, sizeClass: headers[book].askClass)
+    let tick = headers[book].tick
+    headers[book] = BookHeader()
+    headers[book].tick = tick
+    headers[book].state = .closed
+  }
+
+  /// Forgets a book's levels and opens it again, for a publisher that starts anew.
+  public mutating func reset(_ book: BookIndex) {
+    close(book)
+    headers[book].state = .empty
+  }
+
+  /// Changes a book's grid: its levels may stand off the new one, so it is stale until the next snapshot.
+  public mutating func setTick(_ tick: Price, of book: BookIndex) {
+    precondition(book >= 0 && book < count, "no book \(book)")
+    guard headers[book].tick != tick else { return }
+    headers[book].tick = tick
+    markStale(book)
+  }
+
+  /// Says that nothing changed at the venue: the book was seen to be right at `time`.
+  public mutating func confirm(_ book: BookIndex, at time: Timestamp) {
+    precondition(book >= 0 && book < count, "no book \(book)")
+    headers[book].receivedAt = time
+  }
+
+  // MARK: - Blocks of levels
+
+  private static func capacity(ofClass sizeClass: UInt8) -> Int { 4 << Int(sizeClass) }
+
+  private mutating func allocate(_ wanted: Int) -> (start: Int32, sizeClass: UInt8) {
+    var sizeClass: UInt8 = 0
+    while BookCache.capacity(ofClass: sizeClass) < wanted { sizeClass += 1 }
+    if let start = free[Int(sizeClass)].popLast() { return (start, sizeClass) }
+    let size = BookCache.capacity(ofClass: sizeClass)
+    if levelsUsed + size > levelCapacity {
+      let capacity = max(levelCapacity + levelCapacity / 2, levelsUsed + size)
+      let larger = UnsafeMutablePointer<Level>.allocate(capacity: capacity)
+      larger.moveInitialize(from: levels, count: levelsUsed)
+      levels.deallocate()
+      levels = larger
+      levelCapacity = capacity
+    }
+    (levels + levelsUsed).initialize(repeating: Level(price: .zero, quantity: .zero), count: size)
+    levelsUsed += size
+    return (Int32(levelsUsed - size), sizeClass)
+  }
+
+  private mutating func release(_ start: Int32, sizeClass: UInt8) {
+    guard start >= 0 else { return }
+    free[Int(sizeClass)].append(start)
+  }
+
+  private func room(_ side: BookSide, of book: BookIndex) -> Int {
+    let header = headers[book]
+    let (start, sizeClass) = side == .bid ? (header.bidStart, header.bidClass) : (header.askStart, header.askClass)
+    return start < 0 ? 0 : BookCache.capacity(ofClass: sizeClass)
+  }
+
+  private mutating func setBlock(_ block: (start: Int32, sizeClass: UInt8), side: BookSide, of book: BookIndex) {
+    if side == .bid {
+      headers[book].bidStart = block.start
+      headers[book].bidClass = block.sizeClass
+    } else {
+      headers[book].askStart = block.start
+      headers[book].askClass = block.sizeClass
+    }
+  }
+
+  private func setCount(_ levelCount: Int, side: BookSide, of book: BookIndex) {
+    if side == .bid {
+      headers[book].bidCount = UInt16(levelCount)
+    } else {
+      headers[book].askCount = UInt16(levelCount)
+    }
+  }
+
+  private mutating func store(_ new: UnsafeBufferPointer<Level>, side: BookSide, of book: BookIndex) {
+    if room(side, of: book) < new.count {
+      let header = headers[book]
+      release(
+        side == .bid ? header.bidStart : header.askStart, sizeClass: side == .bid ? header.bidClass : header.askClass)
+      setBlock(allocate(new.count), side: side, of: book)
+    }
+    setCount(new.count, side: side, of: book)
+    guard new.count > 0, let source = new.baseAddress else { return }
+    let start = Int(side == .bid ? headers[book].bidStart : headers[book].askStart)
+    (levels + start).update(from: source, count: new.count)
+  }
+
+  private mutating func insert(_ level: Level, at place: Int, side: BookSide, of book: BookIndex) -> Bool {
+    let levelCount = Int(side == .bid ? headers[book].bidCount : headers[book].askCount)
+    if levelCount == room(side, of: book) {
+      guard levelCount < BookCache.levelsPerSideMax else { return false }
+      let header = headers[book]
+      let old = side == .bid ? header.bidStart : header.askStart
+      let block = allocate(levelCount + 1)
+      if old >= 0 { (levels + Int(block.start)).update(from: levels + Int(old), count: levelCount) }
+      release(old, sizeClass: side == .bid ? header.bidClass : header.askClass)
+      setBlock(block, side: side, of: book)
+    }
+    let base = levels + Int(side == .bid ? headers[book].bidStart : headers[book].askStart)
+    (base + place + 1).update(from: base + place, count: levelCount - place)
+    base[place] = level
+    setCount(levelCount + 1, side: side, of: book)
+    return true
+  }
+
+  @inline(__always) private func refreshBest(_ book: BookIndex) {
+    let header = headers + book
+    let bids = Int(header.pointee.bidCount)
+    let asks = Int(header.pointee.askCount)
+    header.pointee.bestBid = bids > 0 ? levels[Int(header.pointee.bidStart) + bids - 1].price.raw : 0
+    header.pointee.bestAsk =
+      asks > 0 ? levels[Int(header.pointee.askStart) + asks - 1].price.raw : BookHeader.noAsk
+  }
+}

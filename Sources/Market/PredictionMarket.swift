@@ -1,0 +1,130 @@
+/// The fee of a market, as Polymarket writes it: `shares · rate · (p · (1 − p))^exponent`, takers only.
+public struct FeeSchedule: Hashable, Sendable, Codable {
+  /// The rate as a decimal number, such as 0.07.
+  public var rate: Price
+  /// The exponent; 1 in all schedules seen in 2026.
+  public var exponent: Int
+  /// Whether only takers pay.
+  public var takerOnly: Bool
+
+  /// A schedule by its parts.
+  public init(rate: Price, exponent: Int, takerOnly: Bool) {
+    self.rate = rate
+    self.exponent = exponent
+    self.takerOnly = takerOnly
+  }
+
+  /// No fee at all.
+  public static let none = FeeSchedule(rate: .zero, exponent: 1, takerOnly: true)
+
+  /// The taker's fee for one fill, rounded up to five decimals (the direction is ours: against us).
+  ///
+  /// Source: Polymarket documentation, "Fees": `fee = shares · rate · (p · (1 − p))^exponent`, 5 decimals.
+  /// - Parameters:
+  ///   - price: the price of the fill, between 0 and 1.
+  ///   - quantity: the shares filled.
+  /// - Returns: the fee in the collateral.
+  @inlinable public func takerFee(price: Price, quantity: Quantity) -> Money {
+    guard rate.raw > 0, quantity.raw > 0, price.raw > 0, price.raw < fixedPointScale else { return .zero }
+    let scale = Int128(fixedPointScale)
+    let spread = Int128(price.raw) * Int128(price.complement.raw) / scale
+    var factor = Int128(rate.raw)
+    for _ in 0..<max(1, exponent) { factor = factor * spread / scale }
+    let exact = (factor + 1) * Int128(quantity.raw) / scale
+    let step: Int128 = 1000
+    return Money(raw: Int64((exact + step - 1) / step * step))
+  }
+}
+
+/// One outcome of a market: what a token of it pays 1 for.
+public struct Outcome: Hashable, Sendable, Codable {
+  /// The venue's id of the token.
+  public var token: String
+  /// The outcome's name, such as `Yes`, `Up` or a team.
+  public var name: String
+
+  /// An outcome by its token and name.
+  public init(token: String, name: String) {
+    self.token = token
+    self.name = name
+  }
+}
+
+/// How an up/down market is settled: by a coin's price at its end against its price at its start.
+public struct UpDownTerms: Hashable, Sendable, Codable {
+  /// The coin, such as `BTC`.
+  public var coin: String
+  /// When the window opens: the first price.
+  public var opensAt: Timestamp
+  /// When the window closes: the second price.
+  public var closesAt: Timestamp
+
+  /// Terms by coin and window.
+  public init(coin: String, opensAt: Timestamp, closesAt: Timestamp) {
+    self.coin = coin
+    self.opensAt = opensAt
+    self.closesAt = closesAt
+  }
+}
+
+/// A binary prediction market: two outcomes, of which one pays 1.
+public struct PredictionMarket: Hashable, Sendable, Codable {
+  /// Where it is traded.
+  public var venue: Venue
+  /// The venue's id: a condition id, a ticker.
+  public var id: String
+  /// The event it belongs to; markets of one event share it.
+  public var eventID: String
+  /// The question that it asks.
+  public var question: String
+  /// The first outcome (YES, Up), then the second (NO, Down).
+  public var outcomes: [Outcome]
+  /// The grid of prices.
+  public var tick: Price
+  /// The least quantity of a resting order.
+  public var minimumQuantity: Quantity
+  /// What a taker pays.
+  public var fees: FeeSchedule
+  /// When it ends; nil where the venue does not say.
+  public var endsAt: Timestamp?
+  /// Whether it takes part in a neg-risk event: exactly one of the event's outcomes pays.
+  public var isNegRisk: Bool
+  /// Whether the event's set of outcomes is open (augmented), so that "buy every YES" is no complete set.
+  public var isAugmented: Bool
+  /// Whether this is a placeholder or the "other" outcome, whose price means nothing.
+  public var isPlaceholder: Bool
+  /// Whether the venue takes orders for it now.
+  public var isAcceptingOrders: Bool
+  /// Whether it is closed.
+  public var isClosed: Bool
+  /// The index of the outcome that won, once resolved; nil before, and for a split resolution.
+  public var winner: Int?
+  /// What each outcome pays, once resolved; nil before.
+  public var payouts: [Price]?
+  /// Terms, where this is an up/down market.
+  public var upDown: UpDownTerms?
+
+  /// A market by its ids and outcomes, with everything else at its plainest; set what the venue says.
+  public init(venue: Venue, id: String, eventID: String, question: String, outcomes: [Outcome], tick: Price) {
+    self.venue = venue
+    self.id = id
+    self.eventID = eventID
+    self.question = question
+    self.outcomes = outcomes
+    self.tick = tick
+    minimumQuantity = .zero
+    fees = .none
+    isNegRisk = false
+    isAugmented = false
+    isPlaceholder = false
+    isAcceptingOrders = true
+    isClosed = false
+  }
+
+  /// Whether it may be scanned and traded at `now`: open, taking orders, and not past its end (S2).
+  public func isTradable(at now: Timestamp) -> Bool {
+    guard !isClosed, isAcceptingOrders, outcomes.count == 2, !isPlaceholder else { return false }
+    guard let endsAt else { return true }
+    return endsAt > now
+  }
+}
