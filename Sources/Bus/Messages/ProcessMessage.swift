@@ -1,0 +1,137 @@
+public import Market
+
+/// One process of the group, as the supervisor publishes it whenever it changes: the body of `process/NAME`.
+public struct ProcessMessage: Hashable, Sendable {
+  /// The process's name: its endpoint on the bus.
+  public var name: String
+  /// The group that it belongs to; its own name where it stands alone.
+  public var group: String
+  /// STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL or STOPPED.
+  public var state: String
+  /// The process id; 0 where there is none.
+  public var pid: Int32
+  /// When it was last spawned.
+  public var startedAt: Timestamp
+  /// How often it was started again since the supervisor began.
+  public var restarts: Int
+  /// Whether it said that it is ready.
+  public var isReady: Bool
+  /// How it last ended; nil where it never did.
+  public var exitStatus: Int?
+  /// For people.
+  public var description: String
+
+  /// A process by its parts.
+  public init(
+    name: String, group: String, state: String, pid: Int32, startedAt: Timestamp, restarts: Int, isReady: Bool,
+    exitStatus: Int?, description: String
+  ) {
+    self.name = name
+    self.group = group
+    self.state = state
+    self.pid = pid
+    self.startedAt = startedAt
+    self.restarts = restarts
+    self.isReady = isReady
+    self.exitStatus = exitStatus
+    self.description = description
+  }
+
+  /// Writes it as one array.
+  public func encode(_ writer: MessagePackWriter) {
+    writer.array(9)
+    writer.text(name)
+    writer.text(group)
+    writer.text(state)
+    writer.integer(Int64(pid))
+    writer.integer(startedAt.nanoseconds)
+    writer.integer(Int64(restarts))
+    writer.boolean(isReady)
+    writeOptional(exitStatus.map(Int64.init), writer)
+    writer.text(description)
+  }
+
+  /// Reads one.
+  ///
+  /// - Throws: `MessageError` where the bytes are no process.
+  public init(_ reader: inout MessagePackReader) throws(MessageError) {
+    let fields = try reader.array(atLeast: 9)
+    name = try reader.text()
+    group = try reader.text()
+    state = try reader.text()
+    pid = Int32(try reader.integer(in: 0...Int64(Int32.max), "pid"))
+    startedAt = Timestamp(nanoseconds: try reader.integer())
+    restarts = Int(try reader.integer())
+    isReady = try reader.boolean()
+    exitStatus = try readOptional(&reader).map { Int($0) }
+    description = try reader.text()
+    try reader.skip(fields - 9)
+  }
+}
+
+/// An arbitrage that the simulator planted: the body of `planted/STRATEGY`, once at its begin and once at its end.
+public struct PlantedArbitrage: Hashable, Sendable {
+  /// Unique while the simulator runs.
+  public var id: UInt64
+  /// Which scanner ought to find it.
+  public var strategy: Strategy
+  /// The event that it is in.
+  public var eventID: String
+  /// The market that it is in; empty where it spans an event.
+  public var marketID: String
+  /// Whether it is a sale of complete sets rather than a purchase.
+  public var isSell: Bool
+  /// When its last enabling frame was handed to the socket.
+  public var startedAt: Timestamp
+  /// When it was taken away; nil at its begin.
+  public var endedAt: Timestamp?
+  /// What one complete set earns after fees.
+  public var profitPerSet: Money
+
+  /// A planted arbitrage by its parts.
+  public init(
+    id: UInt64, strategy: Strategy, eventID: String, marketID: String, isSell: Bool, startedAt: Timestamp,
+    endedAt: Timestamp?, profitPerSet: Money
+  ) {
+    self.id = id
+    self.strategy = strategy
+    self.eventID = eventID
+    self.marketID = marketID
+    self.isSell = isSell
+    self.startedAt = startedAt
+    self.endedAt = endedAt
+    self.profitPerSet = profitPerSet
+  }
+
+  /// Writes it as one array.
+  public func encode(_ writer: MessagePackWriter) {
+    writer.array(8)
+    writer.unsigned(id)
+    writer.unsigned(UInt64(strategy.code))
+    writer.text(eventID)
+    writer.text(marketID)
+    writer.boolean(isSell)
+    writer.integer(startedAt.nanoseconds)
+    writeOptional(endedAt?.nanoseconds, writer)
+    writer.integer(profitPerSet.raw)
+  }
+
+  /// Reads one.
+  ///
+  /// - Throws: `MessageError` where the bytes are no planted arbitrage.
+  public init(_ reader: inout MessagePackReader) throws(MessageError) {
+    let fields = try reader.array(atLeast: 8)
+    id = try reader.unsigned()
+    guard let strategy = Strategy(code: UInt8(try reader.integer(in: 0...255, "strategy"))) else {
+      throw .outOfRange(field: "strategy")
+    }
+    self.strategy = strategy
+    eventID = try reader.text()
+    marketID = try reader.text()
+    isSell = try reader.boolean()
+    startedAt = Timestamp(nanoseconds: try reader.integer())
+    endedAt = try readOptional(&reader).map { Timestamp(nanoseconds: $0) }
+    profitPerSet = Money(raw: try reader.integer())
+    try reader.skip(fields - 8)
+  }
+}

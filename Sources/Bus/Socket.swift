@@ -1,0 +1,67 @@
+internal import CZeroMQ
+
+#if canImport(Glibc)
+  internal import Glibc
+#endif
+
+/// The process's ZeroMQ context: one I/O thread, made at first use and kept to the end.
+///
+/// libzmq's contexts are thread-safe, so sharing the pointer is sound.
+private let sharedContext = ContextPointer(pointer: zmq_ctx_new())
+
+private struct ContextPointer: @unchecked Sendable {
+  let pointer: UnsafeMutableRawPointer?
+}
+
+/// A ZeroMQ socket that closes itself.
+public final class BusSocket {
+  let handle: UnsafeMutableRawPointer
+
+  init(type: Int32) throws(BusError) {
+    guard let handle = zmq_socket(sharedContext.pointer, type) else { throw BusError.last("zmq_socket") }
+    self.handle = handle
+  }
+
+  deinit { zmq_close(handle) }
+
+  func set(_ option: Int32, _ value: Int32) throws(BusError) {
+    var value = value
+    guard zmq_setsockopt(handle, option, &value, MemoryLayout<Int32>.size) == 0 else {
+      throw BusError.last("zmq_setsockopt \(option)")
+    }
+  }
+
+  func set(_ option: Int32, _ text: String) throws(BusError) {
+    var text = text
+    let result = text.withUTF8 { zmq_setsockopt(handle, option, $0.baseAddress, $0.count) }
+    guard result == 0 else { throw BusError.last("zmq_setsockopt \(option)") }
+  }
+
+  func bind(_ endpoint: String) throws(BusError) {
+    guard zmq_bind(handle, endpoint) == 0 else { throw BusError.last("zmq_bind \(endpoint)") }
+  }
+
+  func connect(_ endpoint: String) throws(BusError) {
+    guard zmq_connect(handle, endpoint) == 0 else { throw BusError.last("zmq_connect \(endpoint)") }
+  }
+
+  func disconnect(_ endpoint: String) { zmq_disconnect(handle, endpoint) }
+
+  /// Sends one frame; a publisher's socket drops for slow subscribers and never blocks.
+  func send(_ bytes: UnsafeRawBufferPointer) {
+    while zmq_send(handle, bytes.baseAddress, bytes.count, ZMQ_DONTWAIT) < 0 {
+      guard zmq_errno() == EINTR else { return }
+    }
+  }
+
+  /// Receives one frame without waiting; nil where there is none.
+  ///
+  /// What does not fit the buffer is cut off.
+  func receive(into buffer: inout [UInt8]) -> Int? {
+    while true {
+      let length = buffer.withUnsafeMutableBytes { zmq_recv(handle, $0.baseAddress, $0.count, ZMQ_DONTWAIT) }
+      if length >= 0 { return Int(length) }
+      guard zmq_errno() == EINTR else { return nil }
+    }
+  }
+}
