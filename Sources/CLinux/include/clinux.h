@@ -42,5 +42,11 @@ static inline int bh_prctl(int option, unsigned long argument) { return prctl(op
 // The tid of the calling thread. gettid(2).
 static inline pid_t bh_gettid(void) { return (pid_t)syscall(SYS_gettid); }
 
+// The environment. environ(7).
+static inline char **bh_environ(void) { return environ; }
+
+static inline int bh_signalfd_flags(void) { return SFD_NONBLOCK | SFD_CLOEXEC; }
+static inline int bh_socket_datagram_flags(void) { return SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK; }
+
 int bh_unused_clinux(void);
 #endif

@@ -1,0 +1,117 @@
+internal import CLinux
+#if canImport(Glibc)
+  internal import Glibc
+#endif
+
+/// Paths as text, without touching what they name.
+public enum FilePaths {
+  /// The absolute form of a path; `.` and `..` are resolved as text.
+  /// - Parameters:
+  ///   - path: a path; `~` is not expanded.
+  ///   - base: what a relative path starts from; the working directory by default.
+  public static func absolute(_ path: String, relativeTo base: String? = nil) -> String {
+    let full = path.hasPrefix("/") ? path : (base ?? workingDirectory) + "/" + path
+    var parts: [Substring] = []
+    for part in full.split(separator: "/") where part != "." {
+      if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+    }
+    return "/" + parts.joined(separator: "/")
+  }
+
+  /// The directory that holds what an absolute path names.
+  public static func directory(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// The directory that the process works in.
+  ///
+  /// The corresponding C function is `getcwd`.
+  public static var workingDirectory: String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
+      guard let base = buffer.baseAddress, getcwd(base, buffer.count) != nil else { return "/" }
+      return String(cString: base)
+    }
+  }
+
+  /// The files that match a pattern, sorted.
+  ///
+  /// The corresponding C function is `glob`.
+  public static func matching(pattern: String) -> [String] {
+    var found = glob_t()
+    defer { globfree(&found) }
+    guard glob(pattern, 0, nil, &found) == 0, let paths = found.gl_pathv else { return [] }
+    return (0..<Int(found.gl_pathc)).compactMap { index in paths[index].map { String(cString: $0) } }
+  }
+
+  /// Makes a directory and those above it.
+  /// - Parameters:
+  ///   - path: absolute.
+  ///   - mode: the permissions of those that are made.
+  /// - Throws: `SystemError`. The corresponding C function is `mkdir`.
+  public static func makeDirectories(_ path: String, mode: UInt32 = 0o755) throws(SystemError) {
+    var made = ""
+    for part in path.split(separator: "/") {
+      made += "/" + part
+      if mkdir(made, mode) != 0, errno != EEXIST { throw SystemError.last("mkdir \(made)") }
+    }
+    var status = stat()
+    try systemCall("stat \(path)") { stat(path, &status) }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw SystemError("mkdir \(path)", code: ENOTDIR) }
+  }
+}
+
+/// Reads a whole file.
+/// - Parameters:
+///   - path: the file.
+///   - sizeMax: a longer one is refused (`EFBIG`).
+/// - Throws: `SystemError`.
+public func readFile(_ path: String, sizeMax: Int) throws(SystemError) -> [UInt8] {
+  let descriptor = try systemCall("open \(path)") { bh_open(path, O_RDONLY | O_CLOEXEC, 0) }
+  defer { close(descriptor) }
+  var bytes: [UInt8] = []
+  while true {
+    let start = bytes.count
+    guard start <= sizeMax else { throw SystemError("read \(path)", code: EFBIG) }
+    bytes.append(contentsOf: repeatElement(0, count: 65536))
+    let count = bytes.withUnsafeMutableBytes { buffer in
+      while true {
+        let count = read(descriptor, buffer.baseAddress.map { $0 + start }, 65536)
+        if count >= 0 || errno != EINTR { return count }
+      }
+    }
+    guard count >= 0 else { throw SystemError.last("read \(path)") }
+    bytes.removeLast(65536 - count)
+    if count == 0 { return bytes }
+  }
+}
+
+/// Writes a whole file so that readers see the old one or the new one, never a part.
+/// - Parameters:
+///   - bytes: what the file shall hold.
+///   - path: the file; its directory must be there.
+///   - mode: its permissions.
+/// - Throws: `SystemError`. The corresponding C function is `rename`.
+public func writeFileAtomically(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(SystemError) {
+  let temporary = "\(path).\(getpid()).new"
+  let flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC
+  let descriptor = try systemCall("open \(temporary)") { bh_open(temporary, flags, mode) }
+  var written = 0
+  while written < bytes.count {
+    let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress.map { $0 + written }, $0.count - written) }
+    if count < 0 {
+      if errno == EINTR { continue }
+      let error = SystemError.last("write \(temporary)")
+      close(descriptor)
+      unlink(temporary)
+      throw error
+    }
+    written += count
+  }
+  close(descriptor)
+  guard rename(temporary, path) == 0 else {
+    let error = SystemError.last("rename \(path)")
+    unlink(temporary)
+    throw error
+  }
+}

@@ -1,0 +1,14 @@
+extension Schema {
+  /// The settler.
+  static let settler: [SettingDefinition] = [
+    SettingDefinition(
+      "settler", "tolerance_percent", .decimal(from: "0", to: "100"), default: "0.5", unit: "%",
+      "how far a source may be from the mean of all", environmentNames: ["BTC_SETTLEMENT_TOLERANCE_PCT"]),
+    SettingDefinition(
+      "settler", "sources_min", .integer(1...10), default: "2", unit: "sources",
+      "with fewer sources there is no settlement price"),
+    SettingDefinition(
+      "settler", "interval_s", .integer(1...3600), default: "2", unit: "s",
+      "how often pending trades are looked at"),
+  ]
+}

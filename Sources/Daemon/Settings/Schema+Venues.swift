@@ -1,0 +1,54 @@
+extension Schema {
+  private static let web = ["http", "https", "simulator"]
+  private static let stream = ["ws", "wss", "simulator-ws"]
+
+  /// Polymarket.
+  static let polymarket: [SettingDefinition] = [
+    SettingDefinition(
+      "polymarket", "gamma_url", .url(web), default: "simulator:/polymarket/gamma", "base URL of the market catalogue"),
+    SettingDefinition(
+      "polymarket", "clob_url", .url(web), default: "simulator:/polymarket/clob", "base URL of books and orders"),
+    SettingDefinition(
+      "polymarket", "data_url", .url(web), default: "simulator:/polymarket/data", "base URL of trades and positions"),
+    SettingDefinition(
+      "polymarket", "websocket_url", .url(stream), default: "simulator-ws:/polymarket/ws/market",
+      "URL of the market stream"),
+    SettingDefinition(
+      "polymarket", "assets_per_connection", .integer(1...10_000), default: "200", unit: "assets",
+      "how many assets one stream connection watches"),
+    SettingDefinition(
+      "polymarket", "ping_s", .integer(1...3600), default: "10", unit: "s", "how often a stream connection says PING"),
+    SettingDefinition(
+      "polymarket", "silence_s", .integer(1...3600), default: "30", unit: "s",
+      "a stream connection that is silent for longer is replaced"),
+    SettingDefinition(
+      "polymarket", "metadata_refresh_s", .integer(1...86_400), default: "60", unit: "s",
+      "how often the market catalogue is read again"),
+    SettingDefinition(
+      "polymarket", "verify_book_hash", .boolean, default: "true", "whether each book is checked against its hash"),
+    SettingDefinition(
+      "polymarket", "trade_age_max_s", .integer(1...31_536_000), default: "300", unit: "s",
+      "trades older than this are not published"),
+    SettingDefinition(
+      "polymarket", "request_timeout_s", .integer(1...600), default: "30", unit: "s", "the limit of one REST request"),
+  ]
+
+  /// Binance.
+  static let binance: [SettingDefinition] = [
+    SettingDefinition("binance", "rest_url", .url(web), default: "simulator:/binance", "base URL of the REST interface"),
+    SettingDefinition(
+      "binance", "websocket_url", .url(stream), default: "simulator-ws:/binance/stream",
+      "URL of the combined stream"),
+    SettingDefinition(
+      "binance", "symbols", .list, default: "BTCUSDT,ETHUSDT,SOLUSDT", "the symbols that are watched"),
+    SettingDefinition(
+      "binance", "silence_s", .integer(1...3600), default: "60", unit: "s",
+      "a stream connection that is silent for longer is replaced"),
+  ]
+
+  /// Coinbase.
+  static let coinbase: [SettingDefinition] = [
+    SettingDefinition(
+      "coinbase", "rest_url", .url(web), default: "simulator:/coinbase", "base URL of the REST interface")
+  ]
+}

@@ -1,0 +1,219 @@
+internal import Market
+
+/// One setting: where it stands, what it may be, what it is when nobody says, and what it is for.
+public struct SettingDefinition: Sendable {
+  /// What a setting's text must be.
+  public enum Kind: Hashable, Sendable {
+    /// Any text.
+    case text
+    /// A whole number in a range.
+    case integer(ClosedRange<Int>)
+    /// `true`, `yes`, `on`, `1` or `false`, `no`, `off`, `0`.
+    case boolean
+    /// A decimal number in a range, in units of 10⁻⁸.
+    case decimal(ClosedRange<Int64>)
+    /// Texts, separated by commas.
+    case list
+    /// A path; a relative one starts from the directory of the configuration file.
+    case path
+    /// One of some words.
+    case choice([String])
+    /// A URL with one of some schemes.
+    case url([String])
+    /// A number of bytes, with `KB`, `MB` or `GB` where wanted.
+    case byteSize
+    /// An octal number.
+    case octal
+    /// A signal by name or number.
+    case signal
+    /// Whole numbers in a range, separated by commas.
+    case integers(ClosedRange<Int>)
+    /// `KEY="value",KEY2="value"`.
+    case keyValues
+  }
+
+  /// The section; one that ends in `:` stands for all sections that begin with it.
+  public let section: String
+  /// The key, in lower case.
+  public let key: String
+  /// What its text must be.
+  public let kind: Kind
+  /// Its text when neither the file nor the environment says otherwise.
+  public let defaultText: String
+  /// What its number counts, such as `ms`; empty where it counts nothing.
+  public let unit: String
+  /// What it is for, in one line.
+  public let meaning: String
+  /// Variables that override it, after `BULKHEAD_SECTION_KEY`.
+  public let environmentNames: [String]
+
+  /// A setting by its parts.
+  public init(
+    _ section: String, _ key: String, _ kind: Kind, default defaultText: String, unit: String = "",
+    _ meaning: String, environmentNames: [String] = []
+  ) {
+    self.section = section
+    self.key = key
+    self.kind = kind
+    self.defaultText = defaultText
+    self.unit = unit
+    self.meaning = meaning
+    self.environmentNames = environmentNames
+  }
+
+  /// The variable that overrides it: `BULKHEAD_SECTION_KEY`.
+  public var environmentName: String {
+    let name = "BULKHEAD_\(section)_\(key)".uppercased()
+    return String(name.map { $0.isLetter || $0.isNumber ? $0 : "_" })
+  }
+}
+
+extension SettingDefinition.Kind {
+  /// A decimal range by its text, such as `.decimal(from: "0", to: "0.5")`.
+  public static func decimal(from low: String, to high: String) -> Self {
+    guard let low = try? Money(low), let high = try? Money(high) else {
+      preconditionFailure("a schema's range is no number: \(low) to \(high)")
+    }
+    return .decimal(low.raw...high.raw)
+  }
+
+  /// What is expected, for an error.
+  public var expectation: String {
+    switch self {
+    case .text: "a text"
+    case .integer(let range) where range.upperBound == .max: "an integer of at least \(range.lowerBound)"
+    case .integer(let range): "an integer from \(range.lowerBound) to \(range.upperBound)"
+    case .boolean: "true or false"
+    case .decimal(let range): "a number from \(Decimal.format(range.lowerBound)) to \(Decimal.format(range.upperBound))"
+    case .list: "texts separated by commas"
+    case .path: "a path"
+    case .choice(let words): "one of " + words.joined(separator: ", ")
+    case .url(let schemes): "a URL that begins with " + schemes.map { $0 + ":" }.joined(separator: " or ")
+    case .byteSize: "a number of bytes such as 65536, 64KB, 50MB or 1GB"
+    case .octal: "an octal number such as 022"
+    case .signal: "a signal such as TERM or 15"
+    case .integers(let range):
+      "integers from \(range.lowerBound) to \(range.upperBound) separated by commas"
+    case .keyValues: "KEY=\"value\" pairs separated by commas"
+    }
+  }
+}
+
+/// A setting's text, read.
+public enum SettingValue: Hashable, Sendable {
+  case text(String)
+  case integer(Int)
+  case boolean(Bool)
+  case decimal(Int64)
+  case list([String])
+  case integers([Int])
+  case keyValues([KeyValue])
+
+  /// One pair of `.keyValues`.
+  public struct KeyValue: Hashable, Sendable {
+    /// The name.
+    public let key: String
+    /// The value, without quotes.
+    public let value: String
+  }
+
+  /// Reads a text.
+  /// - Parameters:
+  ///   - text: with all expansions made.
+  ///   - kind: what it must be.
+  ///   - directory: where a relative path starts.
+  /// - Returns: nil where the text is not of that kind.
+  public init?(_ text: String, kind: SettingDefinition.Kind, directory: String) {
+    switch kind {
+    case .text: self = .text(text)
+    case .integer(let range):
+      guard let value = Int(text), range.contains(value) else { return nil }
+      self = .integer(value)
+    case .boolean:
+      guard let value = Self.boolean(text) else { return nil }
+      self = .boolean(value)
+    case .decimal(let range):
+      guard let value = try? Money(text), range.contains(value.raw) else { return nil }
+      self = .decimal(value.raw)
+    case .list: self = .list(Self.list(text))
+    case .path:
+      guard !text.isEmpty else { return nil }
+      self = .text(FilePaths.absolute(text, relativeTo: directory))
+    case .choice(let words):
+      guard words.contains(text.lowercased()) else { return nil }
+      self = .text(text.lowercased())
+    case .url(let schemes):
+      guard schemes.contains(where: { text.hasPrefix($0 + ":") }), !text.contains(where: \.isWhitespace) else {
+        return nil
+      }
+      self = .text(text)
+    case .byteSize:
+      guard let value = Self.byteSize(text) else { return nil }
+      self = .integer(value)
+    case .octal:
+      guard let value = Int(text, radix: 8), (0...0o7777).contains(value) else { return nil }
+      self = .integer(value)
+    case .signal:
+      guard let number = SignalNames.number(text) else { return nil }
+      self = .integer(Int(number))
+    case .integers(let range):
+      let values = Self.list(text).map { Int($0) }
+      guard values.allSatisfy({ $0.map(range.contains) ?? false }) else { return nil }
+      self = .integers(values.compactMap(\.self))
+    case .keyValues:
+      guard let pairs = Self.keyValues(text) else { return nil }
+      self = .keyValues(pairs)
+    }
+  }
+
+  static func boolean(_ text: String) -> Bool? {
+    switch text.lowercased() {
+    case "true", "yes", "on", "1": true
+    case "false", "no", "off", "0": false
+    default: nil
+    }
+  }
+
+  static func list(_ text: String) -> [String] {
+    text.split(separator: ",").map { String($0.trimmed) }.filter { !$0.isEmpty }
+  }
+
+  static func byteSize(_ text: String) -> Int? {
+    let lower = text.lowercased()
+    for (suffix, factor) in [("kb", 1 << 10), ("mb", 1 << 20), ("gb", 1 << 30)] where lower.hasSuffix(suffix) {
+      guard let count = Int(String(lower.dropLast(2)[...].trimmed)), count >= 0 else { return nil }
+      let (bytes, overflow) = count.multipliedReportingOverflow(by: factor)
+      return overflow ? nil : bytes
+    }
+    return Int(lower).flatMap { $0 >= 0 ? $0 : nil }
+  }
+
+  /// Values may stand in single or double quotes, and must where they hold a comma or a blank.
+  static func keyValues(_ text: String) -> [KeyValue]? {
+    var pairs: [KeyValue] = []
+    var rest = text[...].trimmed
+    while !rest.isEmpty {
+      guard let equals = rest.firstIndex(of: "=") else { return nil }
+      let key = rest[..<equals].trimmed
+      guard !key.isEmpty, !key.contains(where: { $0.isWhitespace || $0 == "," || $0 == "\"" || $0 == "'" }) else {
+        return nil
+      }
+      rest = rest[rest.index(after: equals)...].trimmed
+      let value: Substring
+      if let quote = rest.first, quote == "\"" || quote == "'" {
+        let body = rest.dropFirst()
+        guard let end = body.firstIndex(of: quote) else { return nil }
+        value = body[..<end]
+        rest = body[body.index(after: end)...].trimmed
+      } else {
+        value = rest.prefix { $0 != "," && !$0.isWhitespace }
+        rest = rest.dropFirst(value.count).trimmed
+      }
+      pairs.append(KeyValue(key: String(key), value: String(value)))
+      if rest.isEmpty { return pairs }
+      guard rest.first == "," else { return nil }
+      rest = rest.dropFirst().trimmed
+    }
+    return pairs
+  }
+}

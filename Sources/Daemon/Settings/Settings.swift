@@ -1,0 +1,171 @@
+/// The workers' settings: the configuration file, what the environment overrides, and the defaults.
+///
+/// Reading checks the whole file, so a process never starts on a half-understood one. A look-up of a key that is in no
+/// schema is a mistake of the program, and traps.
+public struct Settings: Sendable {
+  /// One setting as it holds now.
+  public struct Effective: Sendable {
+    /// What it is.
+    public let definition: SettingDefinition
+    /// Its text, expanded.
+    public let text: String
+    /// Where the text came from: `default`, `environment NAME` or `FILE:LINE`.
+    public let origin: String
+    let value: SettingValue
+  }
+
+  /// The main file, absolute.
+  public let path: String
+  private let values: [String: Effective]
+
+  /// Reads a configuration.
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - environment: overrides, by `BULKHEAD_SECTION_KEY`, and what `%(ENV_X)s` inserts.
+  /// - Throws: `ConfigurationError`: the first mistake of the whole file.
+  public static func load(path: String, environment: [String: String]) throws(ConfigurationError) -> Settings {
+    let (settings, errors) = read(ConfigurationFile(path: path, environment: environment), environment: environment)
+    if let first = errors.first { throw first }
+    return settings
+  }
+
+  /// Reads a configuration that has been parsed.
+  /// - Returns: the settings, the default standing wherever there was a mistake, and all mistakes in the order of
+  ///   the file.
+  public static func read(
+    _ file: ConfigurationFile, environment: [String: String]
+  ) -> (settings: Settings, errors: [ConfigurationError]) {
+    var errors = file.errors
+    for section in file.sections { check(section, into: &errors) }
+    var values: [String: Effective] = [:]
+    for definition in Schema.workers {
+      values[index(definition.section, definition.key)] = effective(
+        definition, file: file, environment: environment, errors: &errors)
+    }
+    return (Settings(path: FilePaths.absolute(file.path), values: values), errors)
+  }
+
+  /// All settings in the order of the schema.
+  public var all: [Effective] {
+    Schema.workers.compactMap { values[Self.index($0.section, $0.key)] }
+  }
+
+  /// A setting of kind text, choice or URL.
+  public func text(_ section: String, _ key: String) -> String {
+    guard case .text(let value) = look(section, key) else { mismatch(section, key, "text") }
+    return value
+  }
+
+  /// A setting of kind integer or number of bytes.
+  public func integer(_ section: String, _ key: String) -> Int {
+    guard case .integer(let value) = look(section, key) else { mismatch(section, key, "integer") }
+    return value
+  }
+
+  /// A setting of kind boolean.
+  public func boolean(_ section: String, _ key: String) -> Bool {
+    guard case .boolean(let value) = look(section, key) else { mismatch(section, key, "boolean") }
+    return value
+  }
+
+  /// A setting of kind decimal, in units of 10⁻⁸.
+  public func decimal(_ section: String, _ key: String) -> Int64 {
+    guard case .decimal(let value) = look(section, key) else { mismatch(section, key, "decimal") }
+    return value
+  }
+
+  /// A setting of kind list.
+  public func list(_ section: String, _ key: String) -> [String] {
+    guard case .list(let value) = look(section, key) else { mismatch(section, key, "list") }
+    return value
+  }
+
+  /// A setting of kind path: absolute.
+  public func path(_ section: String, _ key: String) -> String { text(section, key) }
+
+  private func look(_ section: String, _ key: String) -> SettingValue {
+    guard let found = values[Self.index(section, key)] else {
+      preconditionFailure("no such setting in the schema: [\(section)] \(key)")
+    }
+    return found.value
+  }
+
+  private func mismatch(_ section: String, _ key: String, _ wanted: String) -> Never {
+    preconditionFailure("the schema does not make this a setting of kind \(wanted): [\(section)] \(key)")
+  }
+
+  private static func index(_ section: String, _ key: String) -> String { section + "\u{1F}" + key }
+
+  /// Unknown sections and keys; values of the supervisor's sections where no expansion is needed to read them.
+  private static func check(_ section: ConfigurationFile.Section, into errors: inout [ConfigurationError]) {
+    guard let family = Schema.family(ofSection: section.name) else {
+      errors.append(section.error("expected a known section"))
+      return
+    }
+    guard !Schema.openSections.contains(family) else { return }
+    let supervision = Schema.isSupervision(family: family)
+    for entry in section.entries {
+      guard let definition = Schema.definition(family: family, key: entry.key) else {
+        let known = Schema.keys(family: family).joined(separator: ", ")
+        errors.append(section.error(entry, "unknown key; expected one of \(known)"))
+        continue
+      }
+      guard supervision, !entry.value.contains("%") else { continue }
+      if SettingValue(entry.value, kind: definition.kind, directory: section.directory) == nil {
+        errors.append(section.error(entry, mistake(definition, found: entry.value)))
+      }
+    }
+  }
+
+  /// What to say of a text that is not of its kind.
+  public static func mistake(_ definition: SettingDefinition, found text: String) -> String {
+    "expected \(definition.kind.expectation), found \(jsonQuoted(text))"
+  }
+
+  private static func effective(
+    _ definition: SettingDefinition, file: ConfigurationFile, environment: [String: String],
+    errors: inout [ConfigurationError]
+  ) -> Effective {
+    let names = Expansion.names(environment: environment).merging(["here": file.directory]) { $1 }
+    func take(_ text: String, directory: String, place: ConfigurationError, origin: String) -> Effective? {
+      func fail(_ problem: String) {
+        errors.append(
+          ConfigurationError(
+            file: place.file, line: place.line, section: place.section, key: place.key, problem: problem))
+      }
+      do throws(Expansion.Failure) {
+        let expanded = try Expansion.expand(text, names: names)
+        if let value = SettingValue(expanded, kind: definition.kind, directory: directory) {
+          return Effective(definition: definition, text: expanded, origin: origin, value: value)
+        }
+        fail(mistake(definition, found: expanded))
+      } catch {
+        fail(error.description)
+      }
+      return nil
+    }
+
+    for name in [definition.environmentName] + definition.environmentNames {
+      guard let text = environment[name] else { continue }
+      // A percent sign in a variable is itself: nobody expands the environment a second time.
+      let place = ConfigurationError(
+        file: "environment \(name)", section: definition.section, key: definition.key, problem: "")
+      let plain = text.replacing("%", with: "%%")
+      if let found = take(plain, directory: file.directory, place: place, origin: "environment \(name)") {
+        return found
+      }
+    }
+    if let section = file.section(definition.section), let entry = section.entry(definition.key) {
+      let found = take(
+        entry.value, directory: section.directory, place: section.error(entry, ""),
+        origin: "\(entry.file):\(entry.line)")
+      if let found { return found }
+    }
+    let place = ConfigurationError(
+      file: "default", section: definition.section, key: definition.key, problem: "")
+    guard let found = take(definition.defaultText, directory: file.directory, place: place, origin: "default") else {
+      preconditionFailure("the schema's default is not of its kind: [\(definition.section)] \(definition.key)")
+    }
+    return found
+  }
+}
