@@ -1,4 +1,3 @@
 #include "clinux.h"
 
-// A C target needs one object file; everything else here is inline.
-int bh_unused_clinux(void) { return 0; }
+char **bh_environ(void) { return environ; }

@@ -21,7 +21,8 @@ public struct Readiness: Sendable {
   /// - Returns: whether it was handed over; false too where nobody listens.
   @discardableResult
   public func send(_ message: String) -> Bool {
-    guard !address.isEmpty, var (socketAddress, length) = Self.socketAddress(address) else { return false }
+    guard !address.isEmpty, let (target, length) = Self.socketAddress(address) else { return false }
+    var socketAddress = target
     let descriptor = socket(AF_UNIX, bh_socket_datagram_flags(), 0)
     guard descriptor >= 0 else { return false }
     defer { close(descriptor) }

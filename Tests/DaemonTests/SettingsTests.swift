@@ -59,7 +59,10 @@ import Testing
     ("[bulkhead]\nmode=wild\n", "expected one of dry-run, paper, live, found \"wild\""),
     ("[bulkhead]\nrun_dir=%(ENV_NOPE)s/x\n", ":2: [bulkhead] run_dir: expected the environment variable NOPE"),
     ("[bulkhead]\nrun_dir=/a%b\n", "expected %(name)s or %% after a percent sign"),
-    ("[bus]\nreconnect_ms=1\nreconnect_ms=2\n", ":3: [bus] reconnect_ms: expected each key once, found it also in line 2"),
+    (
+      "[bus]\nreconnect_ms=1\nreconnect_ms=2\n",
+      ":3: [bus] reconnect_ms: expected each key once, found it also in line 2"
+    ),
     ("[bus]\n[scanner]\n[bus]\n", ":3: [bus] expected each section once, found it also at supervisor.conf:1"),
     ("[bus\n", ":1: expected a section such as [name], found \"[bus\""),
     ("[bus]\nhello\n", ":2: [bus] expected \"key = value\", found \"hello\""),
@@ -106,7 +109,8 @@ import Testing
       """
     let file = ConfigurationFile(text: text, path: "x.conf", directory: "/d")
     #expect(file.errors.isEmpty)
-    #expect(file.section("binance")?.entry("symbols")?.value == "BTCUSDT,\nETHUSDT ,\n\nXRPUSDT;no comment without a blank")
+    #expect(
+      file.section("binance")?.entry("symbols")?.value == "BTCUSDT,\nETHUSDT ,\n\nXRPUSDT;no comment without a blank")
     #expect(file.section("binance")?.entry("symbols")?.line == 3)
     #expect(file.section("simulator")?.entry("load")?.value == "a;b#c")
   }
@@ -141,7 +145,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("a%(x)s", "a7"), ("%(x)03d", "007"), ("%(x)3s|", "  7|"), ("%%(x)s", "%(x)s"), ("plain", "plain"), ("%(ENV_A)s", "b"),
+    ("a%(x)s", "a7"), ("%(x)03d", "007"), ("%(x)3s|", "  7|"), ("%%(x)s", "%(x)s"), ("plain", "plain"),
+    ("%(ENV_A)s", "b"),
   ])
   func `expansions are those of supervisord`(text: String, expected: String) throws {
     #expect(try Expansion.expand(text, names: ["x": "7", "ENV_A": "b"]) == expected)
@@ -165,7 +170,8 @@ import Testing
 
   @Test func `mutated files never crash the parser`() {
     let seed = Array(
-      "[include]\nfiles=a\n[scanner]\nfull_scan_s=9 ; x\n  more\n[program:a]\ncommand=%(here)s/%(ENV_X)02d\nenvironment=A=\"1\",B='2'\n".utf8)
+      "[include]\nfiles=a\n[scanner]\nfull_scan_s=9 ; x\n  more\n[program:a]\ncommand=%(here)s/%(ENV_X)02d\nenvironment=A=\"1\",B='2'\n"
+        .utf8)
     var generator = SystemRandomNumberGenerator()
     let bytes: [UInt8] = Array("[]=:;#%()\"'\n\r\t \u{0}\u{FF}a0,".utf8)
     for _ in 0..<5000 {

@@ -1,9 +1,8 @@
 // What Linux offers and Swift's Glibc module does not reach: variadic calls, macros and newer system calls.
 #ifndef BULKHEAD_CLINUX_H
 #define BULKHEAD_CLINUX_H
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+// No feature macro is set here: Swift's Glibc module sees the same headers without one, and a type that differs between
+// the two modules does not compile. What needs `_GNU_SOURCE` stands in clinux.c.
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -43,10 +42,9 @@ static inline int bh_prctl(int option, unsigned long argument) { return prctl(op
 static inline pid_t bh_gettid(void) { return (pid_t)syscall(SYS_gettid); }
 
 // The environment. environ(7).
-static inline char **bh_environ(void) { return environ; }
+char **bh_environ(void);
 
 static inline int bh_signalfd_flags(void) { return SFD_NONBLOCK | SFD_CLOEXEC; }
 static inline int bh_socket_datagram_flags(void) { return SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK; }
 
-int bh_unused_clinux(void);
 #endif

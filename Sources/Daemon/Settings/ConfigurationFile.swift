@@ -1,4 +1,3 @@
-
 /// A configuration file of supervisord's dialect: sections, keys, where each stands, nothing interpreted.
 ///
 /// The dialect is that of Python's `RawConfigParser` as supervisord 4.2 sets it up: `key = value` or `key: value`, keys

@@ -4,7 +4,8 @@ extension Schema {
   /// Sections of supervisord other than those of programs; keys, kinds and defaults are those of its manual.
   static let supervisord: [SettingDefinition] = [
     SettingDefinition("supervisord", "logfile", .text, default: "", "the supervisor's own log; empty: standard error"),
-    SettingDefinition("supervisord", "logfile_maxbytes", .byteSize, default: "50MB", unit: "bytes", "rotates beyond it"),
+    SettingDefinition(
+      "supervisord", "logfile_maxbytes", .byteSize, default: "50MB", unit: "bytes", "rotates beyond it"),
     SettingDefinition("supervisord", "logfile_backups", .integer(0...10_000), default: "10", "rotated files kept"),
     SettingDefinition("supervisord", "loglevel", .choice(logLevels), default: "info", "lines below it are dropped"),
     SettingDefinition("supervisord", "pidfile", .text, default: "", "a file for the supervisor's pid"),

@@ -35,7 +35,8 @@ extension Schema {
 
   /// Binance.
   static let binance: [SettingDefinition] = [
-    SettingDefinition("binance", "rest_url", .url(web), default: "simulator:/binance", "base URL of the REST interface"),
+    SettingDefinition(
+      "binance", "rest_url", .url(web), default: "simulator:/binance", "base URL of the REST interface"),
     SettingDefinition(
       "binance", "websocket_url", .url(stream), default: "simulator-ws:/binance/stream",
       "URL of the combined stream"),

@@ -115,6 +115,12 @@ public enum SettingValue: Hashable, Sendable {
     public let key: String
     /// The value, without quotes.
     public let value: String
+
+    /// A pair by its parts.
+    public init(key: String, value: String) {
+      self.key = key
+      self.value = value
+    }
   }
 
   /// Reads a text.
