@@ -9,6 +9,7 @@ public enum FilePaths {
   /// - Parameters:
   ///   - path: a path; `~` is not expanded.
   ///   - base: what a relative path starts from; the working directory by default.
+  /// - Returns: the path from the root.
   public static func absolute(_ path: String, relativeTo base: String? = nil) -> String {
     let full = path.hasPrefix("/") ? path : (base ?? workingDirectory) + "/" + path
     var parts: [Substring] = []
@@ -65,6 +66,7 @@ public enum FilePaths {
 /// - Parameters:
 ///   - path: the file.
 ///   - sizeMax: a longer one is refused (`EFBIG`).
+/// - Returns: its bytes.
 /// - Throws: `SystemError`.
 public func readFile(_ path: String, sizeMax: Int) throws(SystemError) -> [UInt8] {
   let descriptor = try systemCall("open \(path)") { bh_open(path, O_RDONLY | O_CLOEXEC, 0) }

@@ -39,11 +39,13 @@ public struct Readiness: Sendable {
 
   /// Says that the process does its work.
   /// - Parameter status: one line for people.
+  /// - Returns: whether it was handed over.
   @discardableResult
   public func ready(status: String) -> Bool { send("READY=1\nSTATUS=\(Self.line(status))") }
 
   /// Says what the process is doing.
   /// - Parameter status: one line for people.
+  /// - Returns: whether it was handed over.
   @discardableResult
   public func status(_ status: String) -> Bool { send("STATUS=\(Self.line(status))") }
 

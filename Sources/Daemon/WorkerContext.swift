@@ -27,6 +27,7 @@ public struct WorkerContext: Sendable {
   ///   - defaultName: the name of a process that was started by hand.
   ///   - arguments: the command line without the program.
   ///   - environment: the variables.
+  /// - Returns: all that the worker needs.
   /// - Throws: `ConfigurationError` or `SystemError`.
   public static func load(
     defaultName: String, arguments: [String] = Array(CommandLine.arguments.dropFirst()),

@@ -20,6 +20,7 @@ public enum Expansion {
   /// - Parameters:
   ///   - text: the value as it stands in the file.
   ///   - names: what can be inserted.
+  /// - Returns: the text without percent signs of that meaning.
   /// - Throws: `Failure` for a name that is not there, or a form that is none.
   public static func expand(_ text: String, names: [String: String]) throws(Failure) -> String {
     guard text.utf8.contains(0x25) else { return text }

@@ -24,6 +24,7 @@ public enum Schema {
   /// - Parameters:
   ///   - family: from `family(ofSection:)`.
   ///   - key: in lower case.
+  /// - Returns: nil where the family has no such key.
   public static func definition(family: String, key: String) -> SettingDefinition? { bySection[family]?[key] }
 
   /// The keys of a family, sorted.

@@ -123,12 +123,11 @@ public enum SettingValue: Hashable, Sendable {
     }
   }
 
-  /// Reads a text.
+  /// Reads a text; nil where it is not of that kind.
   /// - Parameters:
   ///   - text: with all expansions made.
   ///   - kind: what it must be.
   ///   - directory: where a relative path starts.
-  /// - Returns: nil where the text is not of that kind.
   public init?(_ text: String, kind: SettingDefinition.Kind, directory: String) {
     switch kind {
     case .text: self = .text(text)

@@ -22,6 +22,7 @@ public struct Settings: Sendable {
   /// - Parameters:
   ///   - path: the file.
   ///   - environment: overrides, by `BULKHEAD_SECTION_KEY`, and what `%(ENV_X)s` inserts.
+  /// - Returns: the settings.
   /// - Throws: `ConfigurationError`: the first mistake of the whole file.
   public static func load(path: String, environment: [String: String]) throws(ConfigurationError) -> Settings {
     let (settings, errors) = read(ConfigurationFile(path: path, environment: environment), environment: environment)
