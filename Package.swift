@@ -17,6 +17,13 @@ let swift: [SwiftSetting] =
 /// Workers carry the standard library in themselves: they start three times faster and need no Swift on the host.
 let selfContained: [LinkerSetting] = [.unsafeFlags(["-static-stdlib"])]
 
+/// simdjson's On-Demand parser picks its instruction set when it is compiled; without this it is the scalar one.
+#if arch(x86_64)
+  let vectorised: [CXXSetting] = [.unsafeFlags(["-march=x86-64-v3"])]
+#else
+  let vectorised: [CXXSetting] = []
+#endif
+
 func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: swift)
 }
@@ -39,7 +46,8 @@ let libraries: [Target] = [
   .systemLibrary(name: "CBotan"),
   .systemLibrary(name: "CExpat"),
   .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
-  .target(name: "CSimdJSON", linkerSettings: [.linkedLibrary("simdjson")]),
+  .target(
+    name: "CSimdJSON", cxxSettings: vectorised, linkerSettings: [.linkedLibrary("simdjson")]),
 
   // Floor 1
   room("Market"),
