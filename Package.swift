@@ -43,7 +43,7 @@ let libraries: [Target] = [
   .systemLibrary(name: "CWSlay"),
   .systemLibrary(name: "CMicroHTTPD"),
   .systemLibrary(name: "CSQLite"),
-  .systemLibrary(name: "CBotan"),
+  .systemLibrary(name: "CBotan", pkgConfig: "botan-2", providers: [.apt(["libbotan-2-dev"])]),
   .systemLibrary(name: "CExpat"),
   .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
   .target(

@@ -45,7 +45,9 @@ public enum StreamFault: Int32, Sendable, CaseIterable {
   }
 }
 
-/// One message of Polymarket's market channel. Slices and levels are valid during the callback only.
+/// One message of Polymarket's market channel.
+///
+/// Slices and levels are valid during the callback only.
 public enum PolymarketStreamEvent {
   /// A whole book, worst level first on both sides.
   ///
@@ -55,7 +57,7 @@ public enum PolymarketStreamEvent {
   /// ```
   case book(
     book: Int32, venueTime: Timestamp, bids: UnsafeBufferPointer<Level>, asks: UnsafeBufferPointer<Level>,
-    tick: Price?, hash: BookHashText)
+    tick: Price?, text: BookHashText, claimedHash: UnsafeRawBufferPointer)
   /// Levels that changed, of one or both tokens of a market.
   ///
   /// ```json
@@ -78,12 +80,6 @@ public enum PolymarketStreamEvent {
   case ignored
   /// A message that was refused, with the condition id of its market, empty where that could not be read either.
   case refused(StreamFault, field: String, market: String)
-}
-
-/// The texts of a book's message from which its hash is computed, as slices of the frame.
-public struct BookHashText {
-  let event: bh_pm_event
-  init(_ event: bh_pm_event) { self.event = event }
 }
 
 /// Reads frames of Polymarket's market channel: one call into C for each frame, no allocation in the steady state.
@@ -150,7 +146,7 @@ public final class PolymarketStreamParser {
       return .book(
         book: event.book, venueTime: time(event), bids: levels(event.bids_from, event.bids_count),
         asks: levels(event.asks_from, event.asks_count), tick: event.tick > 0 ? Price(raw: event.tick) : nil,
-        hash: BookHashText(event))
+        text: hashText(event), claimedHash: bytes(event.hash))
     case Int(BH_PM_LAST_TRADE):
       return .trade(
         book: event.book, venueTime: time(event), price: Price(raw: event.price),
@@ -160,6 +156,22 @@ public final class PolymarketStreamParser {
     case Int(BH_PM_NEW_MARKET), Int(BH_PM_MARKET_RESOLVED): return .metadataChanged
     default: return .ignored
     }
+  }
+
+  private func bytes(_ slice: bh_slice) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: slice.bytes, count: slice.bytes == nil ? 0 : slice.count)
+  }
+
+  private func hashText(_ event: bh_pm_event) -> BookHashText {
+    var extra: BookHashText.Extra?
+    if event.min_order_size.bytes != nil, event.tick_size.bytes != nil, event.neg_risk.bytes != nil {
+      extra = BookHashText.Extra(
+        minimumSize: bytes(event.min_order_size), tickSize: bytes(event.tick_size),
+        isNegRisk: bytes(event.neg_risk).elementsEqual("true".utf8), lastTradePrice: bytes(event.last_trade_price))
+    }
+    return BookHashText(
+      market: bytes(event.market), asset: bytes(event.asset), timestamp: bytes(event.timestamp),
+      bids: bytes(event.bids_text), asks: bytes(event.asks_text), extra: extra)
   }
 
   private func text(_ slice: bh_slice) -> String {
