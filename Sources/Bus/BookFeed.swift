@@ -40,6 +40,7 @@ public final class BookFeed {
   public private(set) var counters = Counters()
 
   private var marketIndex: [String: Int] = [:]
+  private var bookIndex: [InstrumentID: BookIndex] = [:]
   private var streamKinds: [StreamKind] = []
   private var sourceNames: [String] = []
   /// For each source, this feed's book for each of its handles; −1 where there is none.
@@ -82,6 +83,16 @@ public final class BookFeed {
     case .restarted(let stream): interrupt(kind(stream, subscriber), restarted: true, onBook)
     case .snapshotEnd: break
     }
+  }
+
+  /// The book of a token, or nil where none was announced.
+  public func bookPlace(_ instrument: InstrumentID) -> BookIndex? { bookIndex[instrument] }
+
+  /// How many books are live.
+  public var liveBookCount: Int {
+    var live = 0
+    for book in 0..<cache.count where cache.headerUnchecked(book).pointee.state == .live { live += 1 }
+    return live
   }
 
   private func kind(_ stream: StreamHandle, _ subscriber: Subscriber) -> StreamKind {
@@ -154,6 +165,9 @@ public final class BookFeed {
         marketBooks[place].append(book)
         owners.append(BookOwner(market: place, outcome: outcome))
         bookSource.append(Int32(source))
+        if outcome < market.outcomes.count {
+          bookIndex[InstrumentID(venue: market.venue, symbol: market.outcomes[outcome].token)] = book
+        }
       }
       let book = marketBooks[place][outcome]
       bookSource[book] = Int32(source)

@@ -25,14 +25,21 @@ public struct FeeSchedule: Hashable, Sendable, Codable {
   ///   - quantity: the shares filled.
   /// - Returns: the fee in the collateral.
   @inlinable public func takerFee(price: Price, quantity: Quantity) -> Money {
-    guard rate.raw > 0, quantity.raw > 0, price.raw > 0, price.raw < fixedPointScale else { return .zero }
-    let scale = Int128(fixedPointScale)
-    let spread = Int128(price.raw) * Int128(price.complement.raw) / scale
-    var factor = Int128(rate.raw)
-    for _ in 0..<max(1, exponent) { factor = factor * spread / scale }
-    let exact = (factor + 1) * Int128(quantity.raw) / scale
-    let step: Int128 = 1000
-    return Money(raw: Int64((exact + step - 1) / step * step))
+    let unit = takerFeePerShare(price: price)
+    guard unit > 0, quantity.raw > 0 else { return .zero }
+    let exact = Money(product: Int128(unit) * Int128(quantity.raw), rounding: .up)
+    let step: Int64 = 1000
+    return Money(raw: (exact.raw + step - 1) / step * step)
+  }
+
+  /// The taker's fee for one share in units of 10⁻⁸, rounded up: what the marginal share of a sweep pays.
+  @inlinable public func takerFeePerShare(price: Price) -> Int64 {
+    guard rate.raw > 0, price.raw > 0, price.raw < fixedPointScale else { return 0 }
+    // p · (1 − p) ≤ ¼ and rate ≤ 10: every product here fits 64 bits.
+    let spread = price.raw * (fixedPointScale - price.raw) / fixedPointScale
+    var factor = rate.raw
+    for _ in 0..<max(1, exponent) { factor = factor * spread / fixedPointScale }
+    return factor + 1
   }
 }
 

@@ -24,5 +24,8 @@ extension Schema {
     SettingDefinition(
       "bus", "reconnect_ms", .integer(1...60_000), default: "10", unit: "ms",
       "how soon a subscriber tries a lost publisher again"),
+    SettingDefinition(
+      "bus", "publishers", .list, default: "",
+      "names of processes that are there without our supervisor's word; needed only under another supervisor"),
   ]
 }

@@ -1,0 +1,91 @@
+public import Market
+
+/// What kind of set a find trades; with the market or event it is the find's identity.
+public enum FindKind: UInt8, Sendable, CaseIterable {
+  /// Buy YES and NO of one market.
+  case binaryBuy = 0
+  /// Split a set and sell YES and NO of one market.
+  case binarySell = 1
+  /// Buy YES of every outcome of an event.
+  case negRiskBuyYes = 2
+  /// Sell YES of every outcome of an event.
+  case negRiskSellYes = 3
+  /// Buy NO of several outcomes of an event.
+  case negRiskBuyNo = 4
+
+  /// Which strategy it belongs to.
+  public var strategy: Strategy {
+    switch self {
+    case .binaryBuy, .binarySell: .binary
+    case .negRiskBuyYes, .negRiskSellYes, .negRiskBuyNo: .negRisk
+    }
+  }
+
+  /// Whether the legs are sold.
+  public var isSell: Bool { self == .binarySell || self == .negRiskSellYes }
+}
+
+/// One leg of a find: which book is swept.
+public struct FindLeg: Hashable, Sendable {
+  /// The market's place in the feed.
+  public var market: Int
+  /// Which outcome of it.
+  public var outcome: Int
+  /// The book.
+  public var book: BookIndex
+}
+
+/// A profitable set, before it has an identity over time.
+public struct Find: Hashable, Sendable {
+  /// What is traded.
+  public var kind: FindKind
+  /// The event's or the market's place, by kind.
+  public var place: Int
+  /// The size and its price.
+  public var quote: SetQuote
+  /// What the sets pay (or cost, for sales) for certain.
+  public var setValue: Money
+  /// The legs.
+  public var legs: [FindLeg]
+
+  /// What remains when everything is paid.
+  public var profit: Money {
+    kind.isSell ? quote.notional - quote.fees - setValue : setValue - quote.notional - quote.fees
+  }
+}
+
+/// Why a market or an event was not scanned, or what was found there was dropped.
+public enum SkipReason: String, CaseIterable, Sendable {
+  /// Closed, resolved, past its end, or not taking orders (S2).
+  case notTradable
+  /// A book is empty, stale or closed.
+  case bookNotLive
+  /// A book has not changed for longer than allowed (S3a).
+  case bookTooOld
+  /// The event's outcome set is open, or has placeholders (S5).
+  case openOutcomeSet
+  /// An outcome of the event is missing here.
+  case incompleteEvent
+  /// The event's winner is known already.
+  case resolvedEvent
+  /// The profit is below the minimum.
+  case belowMinimum
+  /// The return is suspicious and nothing was traded lately (S2).
+  case deadLiquidity
+}
+
+/// Counts by reason.
+public struct SkipCounts: Sendable {
+  private var counts = [UInt64](repeating: 0, count: SkipReason.allCases.count)
+
+  /// All zero.
+  public init() {}
+
+  /// Counts one.
+  public mutating func count(_ reason: SkipReason) {
+    counts[SkipReason.allCases.firstIndex(of: reason) ?? 0] += 1
+  }
+
+  /// The count of a reason.
+  public subscript(_ reason: SkipReason) -> UInt64 { counts[SkipReason.allCases.firstIndex(of: reason) ?? 0] }
+}

@@ -1,0 +1,149 @@
+public import Market
+
+/// One leg of a set: a side of a book, and what the venue takes.
+public struct SetLeg {
+  /// The levels, worst first.
+  public let levels: UnsafeBufferPointer<Level>
+  /// The market's fees.
+  public let fees: FeeSchedule
+
+  /// A leg by its levels and fees.
+  @inlinable public init(levels: UnsafeBufferPointer<Level>, fees: FeeSchedule) {
+    self.levels = levels
+    self.fees = fees
+  }
+}
+
+/// What a set of legs costs or brings at one size.
+public struct SetQuote: Hashable, Sendable {
+  /// How many sets: the same number of shares in each leg.
+  public var quantity: Quantity
+  /// The sum of all legs' levels, rounded against us.
+  public var notional: Money
+  /// The sum of all fees, each fill's rounded up.
+  public var fees: Money
+}
+
+/// Walks the books of all legs together, level by level, to the size at which the marginal set stops paying.
+///
+/// The marginal set is one share of every leg at its present level, with the fee of that share. Levels only get
+/// worse, so the profit grows as long as the marginal set pays and shrinks from there on: the size at which the walk
+/// stops is the most profitable one. Keeps its cursors, so that a walk allocates nothing. Not thread-safe.
+public final class SetWalker {
+  private struct Cursor {
+    var index: Int
+    var remaining: Int64
+    /// Price and fee of the marginal share, as it counts against or for us.
+    var unit: Int64
+  }
+
+  private var cursors: [Cursor] = []
+
+  /// Sizes are whole hundredths of a share, as the venue takes them.
+  static let quantityStep: Int64 = 1_000_000
+
+  /// A walker without legs.
+  public init() {}
+
+  /// The most profitable number of sets to buy at the asks, each of which pays `payout`.
+  ///
+  /// - Parameters:
+  ///   - legs: the asks of each leg.
+  ///   - payout: what one set pays for certain.
+  ///   - quantityMax: the most sets that are wanted.
+  /// - Returns: the size, a whole number of hundredths; zero where not even the first set pays.
+  public func buySize(_ legs: [SetLeg], payout: Price, quantityMax: Quantity) -> Quantity {
+    walk(legs, quantityMax: quantityMax, feeSign: 1) { $0 < payout.raw }
+  }
+
+  /// The most profitable number of sets to sell at the bids, each of which costs `cost` to make.
+  ///
+  /// - Parameters:
+  ///   - legs: the bids of each leg.
+  ///   - cost: what one set costs.
+  ///   - quantityMax: the most sets that are wanted.
+  /// - Returns: the size, a whole number of hundredths; zero where not even the first set pays.
+  public func sellSize(_ legs: [SetLeg], cost: Price, quantityMax: Quantity) -> Quantity {
+    walk(legs, quantityMax: quantityMax, feeSign: -1) { $0 > cost.raw }
+  }
+
+  private func walk(
+    _ legs: [SetLeg], quantityMax: Quantity, feeSign: Int64, pays: (Int64) -> Bool
+  ) -> Quantity {
+    cursors.removeAll(keepingCapacity: true)
+    var sum: Int64 = 0
+    for leg in legs {
+      guard let best = leg.levels.last else { return .zero }
+      let unit = best.price.raw + feeSign * leg.fees.takerFeePerShare(price: best.price)
+      cursors.append(Cursor(index: leg.levels.count - 1, remaining: best.quantity.raw, unit: unit))
+      sum += unit
+    }
+    var total: Int64 = 0
+    while total < quantityMax.raw, pays(sum) {
+      var step = quantityMax.raw - total
+      for cursor in cursors { step = min(step, cursor.remaining) }
+      total += step
+      for place in cursors.indices {
+        cursors[place].remaining -= step
+        guard cursors[place].remaining == 0 else { continue }
+        guard cursors[place].index > 0 else { return floored(total) }
+        cursors[place].index -= 1
+        let level = legs[place].levels[cursors[place].index]
+        let unit = level.price.raw + feeSign * legs[place].fees.takerFeePerShare(price: level.price)
+        sum += unit - cursors[place].unit
+        cursors[place].unit = unit
+        cursors[place].remaining = level.quantity.raw
+      }
+    }
+    return floored(total)
+  }
+
+  private func floored(_ raw: Int64) -> Quantity {
+    Quantity(raw: raw - raw % SetWalker.quantityStep)
+  }
+
+  /// What all legs together cost at the asks (or bring at the bids) for a size that the books hold.
+  ///
+  /// - Parameters:
+  ///   - legs: the legs.
+  ///   - quantity: how many sets.
+  ///   - rounding: `up` for buying, `down` for selling.
+  public func quote(_ legs: [SetLeg], quantity: Quantity, rounding: Rounding) -> SetQuote {
+    var quote = SetQuote(quantity: quantity, notional: .zero, fees: .zero)
+    for leg in legs {
+      let part = LegQuote(leg, quantity: quantity, rounding: rounding)
+      quote.notional += part.notional
+      quote.fees += part.fee
+    }
+    return quote
+  }
+}
+
+/// What one leg costs or brings for a quantity.
+public struct LegQuote: Hashable, Sendable {
+  /// The worst level that the quantity reaches: the limit of its order.
+  public var worst: Price
+  /// The sum over the levels, rounded against us.
+  public var notional: Money
+  /// The fees, each level's fill rounded up.
+  public var fee: Money
+
+  /// Sweeps a leg.
+  public init(_ leg: SetLeg, quantity: Quantity, rounding: Rounding) {
+    var left = quantity.raw
+    var product: Int128 = 0
+    fee = .zero
+    worst = .zero
+    var index = leg.levels.count - 1
+    while index >= 0, left > 0 {
+      let level = leg.levels[index]
+      let part = min(level.quantity.raw, left)
+      product += Int128(level.price.raw) * Int128(part)
+      fee += leg.fees.takerFee(price: level.price, quantity: Quantity(raw: part))
+      left -= part
+      worst = level.price
+      index -= 1
+    }
+    notional = Money(product: product, rounding: rounding)
+  }
+}
