@@ -26,6 +26,7 @@ public struct Endpoint: Hashable, Sendable {
   /// The address to connect to now, without a slash at the end.
   ///
   /// - Parameter venue: named in the error.
+  /// - Returns: the address.
   /// - Throws: `VenueError`, retriable, while the simulator has not written its address.
   public func resolve(_ venue: Venue) throws(VenueError) -> String {
     guard isSimulated, let colon = setting.firstIndex(of: ":") else { return setting }

@@ -1,4 +1,4 @@
-public import Market
+internal import Market
 public import Web
 
 /// Carries requests to venues: libcurl in a process, a function in a test.

@@ -20,6 +20,7 @@ public protocol CandleSource: VenueSource {
   ///   - from: the first start that is wanted.
   ///   - to: the first start that is not wanted.
   ///   - now: the time of day.
+  /// - Returns: the candles.
   /// - Throws: `VenueError`.
   func candles(
     symbol: String, periodSeconds: Int64, from: Timestamp, to: Timestamp, now: Timestamp
@@ -32,6 +33,7 @@ public protocol TickerSource: VenueSource {
   /// - Parameters:
   ///   - symbol: the venue's name of the pair.
   ///   - now: the ticker's time where the venue gives none.
+  /// - Returns: the ticker.
   /// - Throws: `VenueError`.
   func ticker(symbol: String, now: Timestamp) async throws(VenueError) -> Ticker
 }
@@ -57,6 +59,7 @@ public protocol TradeSource: VenueSource {
   ///   - symbol: the venue's name of the pair, or the id of the market.
   ///   - filter: the greatest age.
   ///   - now: the time of day.
+  /// - Returns: those that are young enough, and how many are not.
   /// - Throws: `VenueError`.
   func recentTrades(
     symbol: String, filter: TradeAgeFilter, now: Timestamp

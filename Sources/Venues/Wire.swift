@@ -75,7 +75,7 @@ struct Wire {
       }
     }
     var texts: [String] = []
-    do {
+    do throws(WireProblem) {
       for (index, element) in try list.elements.enumerated() {
         guard let text = element.json.string else {
           throw WireProblem("[\(index)]", "expected a string, found \(element.excerpt)")

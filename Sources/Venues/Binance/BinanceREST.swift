@@ -140,7 +140,7 @@ extension BinanceREST {
   ) throws(WireProblem) -> [Candle] {
     var candles: [Candle] = []
     for (index, row) in try wire.elements.enumerated() {
-      do {
+      do throws(WireProblem) {
         let candle = try parseCandle(row, periodSeconds: periodSeconds, now: now)
         if let previous = candles.last, previous.start >= candle.start {
           throw WireProblem("[0]", "expected rising times, found \(candle.start) after \(previous.start)")
@@ -174,6 +174,8 @@ extension BinanceREST {
     return candle
   }
 
+  /// Reads a book ticker.
+  ///
   /// `{"symbol":"BTCUSDT","bidPrice":"60741.67","bidQty":"0.36580000","askPrice":"60741.68","askQty":"0.45178000"}`
   static func parseTicker(_ wire: Wire, now: Timestamp) throws(WireProblem) -> Ticker {
     let ticker = Ticker(
@@ -184,13 +186,15 @@ extension BinanceREST {
     return ticker
   }
 
+  /// Reads the rows of `/trades`.
+  ///
   /// `[{"id":1111468873,"price":"60650.00","qty":"0.02924","time":1634942949263,"isBuyerMaker":true,…}]`
   ///
   /// `isBuyerMaker` means that the seller was the taker.
   static func parseTrades(_ wire: Wire, symbol: String) throws(WireProblem) -> [Trade] {
     var trades: [Trade] = []
     for (index, row) in try wire.elements.enumerated() {
-      do {
+      do throws(WireProblem) {
         let trade = Trade(
           instrument: InstrumentID(venue: .binance, symbol: symbol), price: try row.price("price"),
           quantity: try row.quantity("qty"), takerSide: try row.boolean("isBuyerMaker") ? .sell : .buy,

@@ -70,7 +70,7 @@ extension CoinbaseREST {
   static func parseCandles(_ wire: Wire, periodSeconds: Int64, now: Timestamp) throws(WireProblem) -> [Candle] {
     var candles: [Candle] = []
     for (index, row) in try wire.elements.enumerated() {
-      do {
+      do throws(WireProblem) {
         let candle = try parseCandle(row, periodSeconds: periodSeconds, now: now)
         if let previous = candles.last, previous.start <= candle.start {
           throw WireProblem("[0]", "expected falling times, found \(candle.start) after \(previous.start)")
@@ -98,6 +98,8 @@ extension CoinbaseREST {
     return candle
   }
 
+  /// Reads a ticker.
+  ///
   /// `{"ask":"73369.19","bid":"73360.34","volume":"1207.5","price":"73367.8","time":"2024-03-13T11:10:41.270099Z",…}`
   static func parseTicker(_ wire: Wire, symbol: String, now: Timestamp) throws(WireProblem) -> Ticker {
     let ticker = Ticker(

@@ -15,6 +15,7 @@ enum PolymarketBook {
   /// - Parameters:
   ///   - wire: the book's object.
   ///   - verifiesHash: whether a `hash` that is there must be right.
+  /// - Returns: the book.
   /// - Throws: `WireProblem` naming the field.
   static func parse(_ wire: Wire, verifiesHash: Bool) throws(WireProblem) -> BookSnapshot {
     let market = try wire.text("market")
@@ -46,7 +47,7 @@ enum PolymarketBook {
     var levels: [Level] = []
     levels.reserveCapacity(rows.count)
     for (index, row) in rows.enumerated() {
-      do {
+      do throws(WireProblem) {
         let level = try level(row, tick: tick)
         // A level of zero says that nothing is there.
         if level.quantity.raw > 0 { levels.append(level) }

@@ -37,7 +37,7 @@ enum PolymarketGamma {
     var rejected: [WireProblem] = []
     var sets: Set<String> = []
     for (index, row) in try (wire.optionalArray("markets") ?? []).enumerated() {
-      do {
+      do throws(WireProblem) {
         let market = try parseMarket(row, event: event)
         if market.isNegRisk { sets.insert(try row.optionalText("negRiskMarketID") ?? "") }
         markets.append(market)
@@ -149,7 +149,7 @@ enum PolymarketGamma {
       guard isNeeded, try wire.optionalText("feeType") != nil else { return .none }
       throw WireProblem("feeSchedule", "fees are enabled, but there is no schedule")
     }
-    do {
+    do throws(WireProblem) {
       let rate = try schedule.price("rate")
       guard rate.raw >= 0, rate <= .one else {
         throw WireProblem("rate", "expected a rate between 0 and 1, found \(rate)")
@@ -181,7 +181,8 @@ enum PolymarketGamma {
     guard payouts.contains(where: { $0.raw != 0 }) else { return nil }
     let sum = payouts.reduce(into: Int128(0)) { $0 += Int128($1.raw) }
     guard sum == Int128(fixedPointScale), payouts.allSatisfy({ $0.raw >= 0 }) else {
-      throw WireProblem("outcomePrices", "expected payouts that add up to 1, found \(quotedExcerpt(texts.joined(separator: ", ")))")
+      throw WireProblem(
+        "outcomePrices", "expected payouts that add up to 1, found \(quotedExcerpt(texts.joined(separator: ", ")))")
     }
     return payouts
   }

@@ -105,7 +105,7 @@ public struct PolymarketREST: MarketSource, BookSource, TradeSource {
         "market", "/markets", query: [("condition_ids", conditionID), ("closed", closed)]
       ) { wire throws(WireProblem) -> PredictionMarket? in
         for (index, row) in try wire.elements.enumerated() {
-          do {
+          do throws(WireProblem) {
             guard try row.optionalText("conditionId") == conditionID else { continue }
             return try PolymarketGamma.parseMarket(row)
           } catch {
@@ -162,7 +162,7 @@ public struct PolymarketREST: MarketSource, BookSource, TradeSource {
   static func parseBooks(_ wire: Wire, verifiesHash: Bool) throws(WireProblem) -> [BookRow] {
     var rows: [BookRow] = []
     for (index, row) in try wire.elements.enumerated() {
-      do {
+      do throws(WireProblem) {
         rows.append(.good(try PolymarketBook.parse(row, verifiesHash: verifiesHash)))
       } catch {
         rows.append(.bad(error.inside("[\(index)]"), token: try? row.optionalText("asset_id")))
@@ -183,6 +183,8 @@ public struct PolymarketREST: MarketSource, BookSource, TradeSource {
     return RecentTrades(trades, filter: filter, now: now)
   }
 
+  /// Reads the rows of `/trades`.
+  ///
   /// `[{"side":"SELL","asset":"2174…","conditionId":"0xdd22…","size":5.4,"price":0.998,"timestamp":1729000180,…}]`
   ///
   /// Prices and sizes are numbers, means over several fills with the tail of a binary float: digits beyond the eighth
@@ -190,7 +192,7 @@ public struct PolymarketREST: MarketSource, BookSource, TradeSource {
   static func parseTrades(_ wire: Wire) throws(WireProblem) -> [Trade] {
     var trades: [Trade] = []
     for (index, row) in try wire.elements.enumerated() {
-      do {
+      do throws(WireProblem) {
         let trade = Trade(
           instrument: InstrumentID(venue: .polymarket, symbol: try row.text("asset")),
           price: Price(raw: try row.truncatedDecimal("price")),
@@ -220,7 +222,7 @@ struct GammaPage {
   /// `{"events":[…],"next_cursor":"…"}`; the last page has no cursor.
   static func keyset(_ wire: Wire) throws(WireProblem) -> GammaPage {
     var page = GammaPage()
-    do { try page.read(try wire.array("events")) } catch { throw error.inside("events") }
+    page.read(try wire.array("events"), prefix: "events")
     let cursor = try wire.optionalText("next_cursor") ?? ""
     page.nextCursor = cursor.isEmpty || page.eventCount == 0 ? nil : cursor
     return page
@@ -229,15 +231,15 @@ struct GammaPage {
   /// A bare array of events.
   static func bare(_ wire: Wire) throws(WireProblem) -> GammaPage {
     var page = GammaPage()
-    try page.read(try wire.elements)
+    page.read(try wire.elements, prefix: "")
     return page
   }
 
-  private mutating func read(_ events: [Wire]) throws(WireProblem) {
+  private mutating func read(_ events: [Wire], prefix: String) {
     eventCount = events.count
     for (index, row) in events.enumerated() {
-      let place = "[\(index)]\(PolymarketGamma.label(row))"
-      do {
+      let place = "\(prefix)[\(index)]\(PolymarketGamma.label(row))"
+      do throws(WireProblem) {
         let event = try PolymarketGamma.parseEvent(row)
         markets += event.markets
         rejected += event.rejected.map { $0.inside(place) }
