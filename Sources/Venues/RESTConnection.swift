@@ -20,9 +20,7 @@ struct RESTConnection: Sendable {
   let venue: Venue
   let endpoint: Endpoint
   let transport: VenueTransport
-
-  /// The longest answer: a page of Gamma has some megabytes.
-  static let answerBytesMax = 64 << 20
+  var timeoutMilliseconds = 30_000
 
   /// Asks, and reads the answer.
   func get<Value: Sendable>(
@@ -31,7 +29,9 @@ struct RESTConnection: Sendable {
   ) async throws(VenueError) -> Value {
     let text = query.map { "\(percentEncoded($0.0))=\(percentEncoded($0.1))" }.joined(separator: "&")
     let url = try endpoint.resolve(venue) + path + (text.isEmpty ? "" : "?" + text)
-    return try read(kind, await send(kind, HTTPRequest(url: url, headers: Self.headers)), parse)
+    return try read(
+      kind, await send(kind, HTTPRequest(url: url, headers: Self.headers, timeoutMilliseconds: timeoutMilliseconds)),
+      parse)
   }
 
   /// Sends a JSON body, and reads the answer.
@@ -41,7 +41,8 @@ struct RESTConnection: Sendable {
     var headers = Self.headers
     headers["Content-Type"] = "application/json"
     let url = try endpoint.resolve(venue) + path
-    let request = HTTPRequest(method: "POST", url: url, headers: headers, body: Array(body.utf8))
+    let request = HTTPRequest(
+      method: "POST", url: url, headers: headers, body: Array(body.utf8), timeoutMilliseconds: timeoutMilliseconds)
     return try read(kind, await send(kind, request), parse)
   }
 

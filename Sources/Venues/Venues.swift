@@ -1,33 +1,13 @@
 public import Market
 
-/// Which venues there are: one line for each in each of these lists; what a venue lacks is not in the list.
+/// The venues that there are, by what each offers.
+///
+/// Adding one is its folder, and one line in `init(settings:runDirectory:transport:)`.
 public struct Venues: Sendable {
-  /// Where the venues' services are, as the settings have it.
-  public struct Endpoints: Sendable {
-    /// Polymarket's three services.
-    public var polymarket: PolymarketREST.Endpoints
-    /// Binance's REST API.
-    public var binance: Endpoint
-    /// Coinbase Exchange's REST API.
-    public var coinbase: Endpoint
-
-    /// Endpoints of all venues.
-    public init(polymarket: PolymarketREST.Endpoints, binance: Endpoint, coinbase: Endpoint) {
-      self.polymarket = polymarket
-      self.binance = binance
-      self.coinbase = coinbase
-    }
-  }
-
   private let sources: [Venue: any VenueSource]
 
-  /// Clients of all venues, over one transport.
-  public init(endpoints: Endpoints, transport: VenueTransport) {
-    let all: [any VenueSource] = [
-      PolymarketREST(endpoints: endpoints.polymarket, transport: transport),
-      BinanceREST(endpoint: endpoints.binance, transport: transport),
-      CoinbaseREST(endpoint: endpoints.coinbase, transport: transport),
-    ]
+  /// A registry of these clients, one for each venue; traps where a venue comes twice.
+  public init(_ all: [any VenueSource]) {
     sources = Dictionary(uniqueKeysWithValues: all.map { ($0.venue, $0) })
   }
 
@@ -46,6 +26,6 @@ public struct Venues: Sendable {
   /// The venue's trades, or nil where it has none.
   public func trades(_ venue: Venue) -> (any TradeSource)? { sources[venue] as? any TradeSource }
 
-  /// All venues that have candles.
+  /// All venues that have candles, in the order of `Venue`.
   public var withCandles: [Venue] { Venue.allCases.filter { candles($0) != nil } }
 }

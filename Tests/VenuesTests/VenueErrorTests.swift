@@ -77,10 +77,8 @@ import Web
 
 @Suite struct VenuesTests {
   @Test func `each venue offers what it has`() {
-    let endpoint = Endpoint("http://venue", runDirectory: "/r")
-    let venues = Venues(
-      endpoints: .init(polymarket: CannedVenue.endpoints, binance: endpoint, coinbase: endpoint),
-      transport: CannedVenue("{}").transport)
+    let venue = CannedVenue("{}")
+    let venues = Venues([venue.polymarket, venue.binance, venue.coinbase])
     #expect(venues.withCandles == [.binance, .coinbase])
     #expect(venues.markets(.polymarket) != nil && venues.books(.polymarket) != nil && venues.trades(.polymarket) != nil)
     #expect(venues.markets(.binance) == nil && venues.candles(.polymarket) == nil && venues.trades(.coinbase) == nil)

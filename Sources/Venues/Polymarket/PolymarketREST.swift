@@ -37,10 +37,17 @@ public struct PolymarketREST: MarketSource, BookSource, TradeSource {
   ///   - endpoints: where they are.
   ///   - transport: what carries the requests.
   ///   - verifiesHash: whether a book whose `hash` is wrong is refused.
-  public init(endpoints: Endpoints, transport: VenueTransport, verifiesHash: Bool = true) {
-    gamma = RESTConnection(venue: .polymarket, endpoint: endpoints.gamma, transport: transport)
-    clob = RESTConnection(venue: .polymarket, endpoint: endpoints.clob, transport: transport)
-    data = RESTConnection(venue: .polymarket, endpoint: endpoints.data, transport: transport)
+  ///   - timeoutMilliseconds: how long one request may take.
+  public init(
+    endpoints: Endpoints, transport: VenueTransport, verifiesHash: Bool = true, timeoutMilliseconds: Int = 30_000
+  ) {
+    func connection(_ endpoint: Endpoint) -> RESTConnection {
+      RESTConnection(
+        venue: .polymarket, endpoint: endpoint, transport: transport, timeoutMilliseconds: timeoutMilliseconds)
+    }
+    gamma = connection(endpoints.gamma)
+    clob = connection(endpoints.clob)
+    data = connection(endpoints.data)
     self.verifiesHash = verifiesHash
   }
 
