@@ -1,1 +1,7 @@
-print("")
+import Daemon
+import Ingesting
+
+runProcess {
+  let context = try WorkerContext.load(defaultName: "ingestor-polymarket")
+  try runIngestor(context)
+}

@@ -1,0 +1,16 @@
+public import Daemon
+internal import Market
+
+/// Runs the ingestor of the venue that the command line names, until it is told to stop.
+///
+/// - Parameter context: the process; its first argument is the venue.
+/// - Throws: `ConfigurationError` where the venue is missing or has no ingestor; otherwise what the service throws.
+public func runIngestor(_ context: WorkerContext) throws {
+  let name = context.arguments.first ?? ""
+  switch Venue(rawValue: name) {
+  case .polymarket: try PolymarketIngestingService(context: context).run()
+  default:
+    throw ConfigurationError(
+      file: "command line", problem: "expected the venue of the ingestor, polymarket or binance, found \"\(name)\"")
+  }
+}

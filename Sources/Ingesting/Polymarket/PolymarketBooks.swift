@@ -1,0 +1,331 @@
+package import Bus
+internal import Daemon
+package import Market
+package import Venues
+
+/// What was seen and what was refused; each has its counter.
+package struct PolymarketCounters {
+  package var frames: UInt64 = 0
+  package var snapshots: UInt64 = 0
+  package var changes: UInt64 = 0
+  package var trades: UInt64 = 0
+  package var oldTrades: UInt64 = 0
+  package var tradesWithoutSize: UInt64 = 0
+  package var unknownTokens: UInt64 = 0
+  package var droppedChanges: UInt64 = 0
+  package var hashMismatches: UInt64 = 0
+  package var crossedByChange: UInt64 = 0
+  package var oldSnapshots: UInt64 = 0
+  package var ignored: UInt64 = 0
+  package var refused: [String: UInt64] = [:]
+}
+
+/// What became of a market that the catalogue lists.
+package enum MarketChange: Equatable {
+  case added, changed, closed, same
+}
+
+/// The books of all markets of the catalogue, kept by the stream's messages: the pure core of the ingestor.
+///
+/// Frames and catalogue entries come in; the books change, and what changed is written into a batch for the bus.
+/// Whatever may have made a book wrong marks it stale, and asks for a snapshot of it.
+package final class PolymarketBooks {
+  package struct Entry {
+    package var market: PredictionMarket
+    package var books: [BookIndex]
+    /// The tick that the catalogue last said; the stream may have told a newer one.
+    var listedTick: Price
+    var missedListings = 0
+  }
+
+  package private(set) var cache = BookCache(books: 4096)
+  package private(set) var entries: [Entry] = []
+  /// The token of each book, and the entry that it belongs to.
+  package private(set) var tokens: [String] = []
+  package private(set) var entryOfBook: [Int] = []
+  package private(set) var counters = PolymarketCounters()
+  /// Books that want a snapshot by REST.
+  package private(set) var wanted: Set<BookIndex> = []
+  /// Trades since the last take.
+  private var trades: [Trade] = []
+  /// The venue's time of the newest change that was dropped for a book that is not live: a snapshot must be as new.
+  private var droppedAt: [BookIndex: Timestamp] = [:]
+  /// Whether the venue said that its catalogue changed.
+  package var metadataChanged = false
+
+  private let parser = PolymarketStreamParser()
+  private var entryIndex: [String: Int] = [:]
+  private var bookHash: BookHash
+  private let verifiesHash: Bool
+  private let tradeAge: TradeAgeFilter
+
+  package init(verifiesHash: Bool, tradeAge: TradeAgeFilter) {
+    self.verifiesHash = verifiesHash
+    self.tradeAge = tradeAge
+    bookHash = BookHash()
+  }
+
+  // MARK: - Catalogue
+
+  /// Takes a market of the catalogue.
+  package func adopt(_ market: PredictionMarket, _ batch: BookBatch) -> (place: Int, change: MarketChange) {
+    guard let place = entryIndex[market.id] else {
+      let place = entries.count
+      var books: [BookIndex] = []
+      for outcome in market.outcomes where market.outcomes.count == 2 {
+        let book = cache.add(tick: market.tick)
+        books.append(book)
+        tokens.append(outcome.token)
+        entryOfBook.append(place)
+        if market.isClosed {
+          cache.close(book)
+        } else {
+          parser.bind(token: outcome.token, book: Int32(book), tick: market.tick)
+        }
+      }
+      entries.append(Entry(market: market, books: books, listedTick: market.tick))
+      entryIndex[market.id] = place
+      return (place, .added)
+    }
+    entries[place].missedListings = 0
+    let known = entries[place].market
+    var next = market
+    // The stream tells of a new tick at once; the catalogue follows later.
+    if market.tick == entries[place].listedTick { next.tick = known.tick }
+    entries[place].listedTick = market.tick
+    guard next != known, !(known.isClosed && !next.isClosed) else { return (place, .same) }
+    entries[place].market = next
+    if next.isClosed, !known.isClosed {
+      closeBooks(of: place, batch)
+      return (place, .closed)
+    }
+    if next.tick != known.tick { setTick(next.tick, of: place, batch) }
+    return (place, .changed)
+  }
+
+  /// Takes a whole listing's ids: what is missing in two listings running is closed.
+  ///
+  /// - Returns: the markets that are closed now.
+  package func sweepMissing(listed: Set<String>, _ batch: BookBatch) -> [Int] {
+    var gone: [Int] = []
+    for place in entries.indices where !entries[place].market.isClosed {
+      guard !listed.contains(entries[place].market.id) else { continue }
+      entries[place].missedListings += 1
+      guard entries[place].missedListings >= 2 else { continue }
+      entries[place].market.isClosed = true
+      entries[place].market.isAcceptingOrders = false
+      closeBooks(of: place, batch)
+      gone.append(place)
+    }
+    return gone
+  }
+
+  private func closeBooks(of place: Int, _ batch: BookBatch) {
+    for book in entries[place].books {
+      parser.unbind(token: tokens[book])
+      cache.close(book)
+      wanted.remove(book)
+      batch.closed(book: UInt32(book))
+    }
+  }
+
+  private func setTick(_ tick: Price, of place: Int, _ batch: BookBatch) {
+    entries[place].market.tick = tick
+    for book in entries[place].books {
+      cache.setTick(tick, of: book)
+      parser.bind(token: tokens[book], book: Int32(book), tick: tick)
+      batch.tick(book: UInt32(book), tick)
+      wanted.insert(book)
+    }
+  }
+
+  // MARK: - Frames
+
+  /// Takes one frame of the stream.
+  ///
+  /// - Parameters:
+  ///   - frame: its text, with 64 readable bytes behind it.
+  ///   - receivedAt: when it came.
+  ///   - batch: where changes go.
+  /// - Returns: false where the frame was no JSON, so that every book of its connection may be wrong.
+  package func take(_ frame: UnsafeRawBufferPointer, receivedAt: Timestamp, _ batch: BookBatch) -> Bool {
+    counters.frames += 1
+    var isReadable = true
+    parser.parse(frame) { event in
+      switch event {
+      case .changes(let venueTime, let changes): apply(changes, venueTime, receivedAt, batch)
+      case .book(let book, let venueTime, let bids, let asks, let tick, let text, let claimed):
+        guard book >= 0 else {
+          counters.unknownTokens += 1
+          return
+        }
+        if let tick, tick != cache.header(Int(book)).tick { setTick(tick, of: entryOfBook[Int(book)], batch) }
+        if verifiesHash, bookHash.form(of: text, claimed: claimed) == nil {
+          counters.hashMismatches += 1
+          distrust(Int(book), batch)
+          return
+        }
+        replace(Int(book), bids, asks, venueTime, receivedAt, batch)
+      case .trade(let book, let venueTime, let price, let quantity, let side):
+        take(book, venueTime, price, quantity, side, receivedAt)
+      case .tick(let book, let tick):
+        if book >= 0 { setTick(tick, of: entryOfBook[Int(book)], batch) }
+      case .metadataChanged: metadataChanged = true
+      case .ignored: counters.ignored += 1
+      case .refused(let fault, let field, let market):
+        refuse(fault, field, market, batch)
+        if fault == .badJSON || entryIndex[market] == nil { isReadable = false }
+      }
+    }
+    return isReadable
+  }
+
+  private func apply(
+    _ changes: UnsafeBufferPointer<StreamLevelChange>, _ venueTime: Timestamp, _ receivedAt: Timestamp,
+    _ batch: BookBatch
+  ) {
+    var index = 0
+    while index < changes.count {
+      let book = Int(changes[index].book)
+      var end = index + 1
+      while end < changes.count, changes[end].book == changes[index].book { end += 1 }
+      defer { index = end }
+      guard book >= 0 else {
+        counters.unknownTokens += 1
+        continue
+      }
+      guard cache.header(book).state == .live else {
+        counters.droppedChanges += UInt64(end - index)
+        droppedAt[book] = venueTime
+        continue
+      }
+      batch.beginChange(book: UInt32(book), venueTime: venueTime, receivedAt: receivedAt)
+      for place in index..<end {
+        let change = changes[place]
+        let side: BookSide = change.side == 0 ? .bid : .ask
+        _ = cache.apply(
+          book, side: side, price: change.price, quantity: change.quantity, venueTime: venueTime,
+          receivedAt: receivedAt)
+        batch.change(side: side, price: change.price, quantity: change.quantity)
+      }
+      batch.endChange()
+      counters.changes += UInt64(end - index)
+      let header = cache.header(book)
+      if header.bestBid >= header.bestAsk || header.state != .live {
+        counters.crossedByChange += 1
+        distrust(book, batch)
+      }
+    }
+  }
+
+  private func replace(
+    _ book: BookIndex, _ bids: UnsafeBufferPointer<Level>, _ asks: UnsafeBufferPointer<Level>,
+    _ venueTime: Timestamp, _ receivedAt: Timestamp, _ batch: BookBatch
+  ) {
+    guard cache.header(book).state != .closed else { return }
+    counters.snapshots += 1
+    guard cache.replace(book, bids: bids, asks: asks, venueTime: venueTime, receivedAt: receivedAt) else {
+      return distrust(book, batch)
+    }
+    wanted.remove(book)
+    droppedAt[book] = nil
+    batch.snapshot(book: UInt32(book), index: book, of: cache)
+  }
+
+  private func take(
+    _ book: Int32, _ venueTime: Timestamp, _ price: Price, _ quantity: Quantity?, _ side: Side,
+    _ receivedAt: Timestamp
+  ) {
+    guard book >= 0 else {
+      counters.unknownTokens += 1
+      return
+    }
+    guard tradeAge.accepts(venueTime, now: receivedAt) else {
+      counters.oldTrades += 1
+      return
+    }
+    counters.trades += 1
+    if quantity == nil { counters.tradesWithoutSize += 1 }
+    let instrument = InstrumentID(venue: .polymarket, symbol: tokens[Int(book)])
+    trades.append(
+      Trade(instrument: instrument, price: price, quantity: quantity, takerSide: side, time: venueTime))
+  }
+
+  private func refuse(_ fault: StreamFault, _ field: String, _ market: String, _ batch: BookBatch) {
+    let name = field.prefix { $0 != "[" }
+    let key = "\(name) \(fault.explanation)"
+    let seen = counters.refused[key, default: 0]
+    counters.refused[key] = seen + 1
+    // The first of a kind in full, then every thousandth: a venue that has gone mad must not fill the disk.
+    if seen % 1000 == 0 {
+      Log.warning(
+        "message refused",
+        [
+          "venue": "polymarket", "kind": "stream", "field": field, "problem": fault.explanation, "market": market,
+          "times": "\(seen + 1)",
+        ])
+    }
+    if let place = entryIndex[market] {
+      for book in entries[place].books { distrust(book, batch) }
+    }
+  }
+
+  /// Marks a book stale, says so, and asks for a snapshot.
+  private func distrust(_ book: BookIndex, _ batch: BookBatch) {
+    guard cache.header(book).state != .closed else { return }
+    cache.markStale(book)
+    batch.stale(book: UInt32(book))
+    wanted.insert(book)
+  }
+
+  /// The stream of these books is gone, or was not understood: none of them can be trusted.
+  package func distrust(_ books: [BookIndex], _ batch: BookBatch) {
+    for book in books where cache.header(book).state == .live { distrust(book, batch) }
+  }
+
+  /// Takes a book that was fetched by REST; one that the stream has replaced meanwhile stays.
+  ///
+  /// A snapshot that is older than a change which was dropped meanwhile would bring back what is no longer there: it is
+  /// thrown away, and asked for again.
+  package func take(_ snapshot: BookSnapshot, receivedAt: Timestamp, _ batch: BookBatch) {
+    guard let place = entryIndex[snapshot.marketID],
+      let outcome = entries[place].market.outcomes.firstIndex(where: { $0.token == snapshot.instrument.symbol }),
+      outcome < entries[place].books.count
+    else { return }
+    let book = entries[place].books[outcome]
+    guard cache.header(book).state != .live else { return }
+    if let dropped = droppedAt[book], dropped > snapshot.venueTime {
+      counters.oldSnapshots += 1
+      wanted.insert(book)
+      return
+    }
+    if let tick = snapshot.tick, tick != cache.header(book).tick { setTick(tick, of: place, batch) }
+    snapshot.bids.withUnsafeBufferPointer { bids in
+      snapshot.asks.withUnsafeBufferPointer { asks in
+        replace(book, bids, asks, snapshot.venueTime, receivedAt, batch)
+      }
+    }
+  }
+
+  /// Asks for snapshots of books that ought to be live and are not.
+  package func wantMissing(_ books: [BookIndex]) {
+    for book in books {
+      let state = cache.header(book).state
+      if state == .empty || state == .stale { wanted.insert(book) }
+    }
+  }
+
+  /// Takes up to `limit` books that want a snapshot; each is asked for again only after it is wanted again.
+  package func takeWanted(limit: Int) -> [BookIndex] {
+    let some = Array(wanted.prefix(limit))
+    for book in some { wanted.remove(book) }
+    return some
+  }
+
+  /// Takes the trades since the last take.
+  package func takeTrades() -> [Trade] {
+    guard !trades.isEmpty else { return [] }
+    defer { trades.removeAll(keepingCapacity: true) }
+    return trades
+  }
+}

@@ -1,0 +1,117 @@
+internal import Bus
+internal import Daemon
+internal import Market
+internal import Venues
+
+extension PolymarketIngestingService {
+  // MARK: - Catalogue
+
+  func requestListing(_ now: Int64) {
+    isListing = true
+    nextListingAt = now + options.refreshNanoseconds
+    books.metadataChanged = false
+    let rest = self.rest
+    let mailbox = self.mailbox
+    Task {
+      do throws(VenueError) {
+        mailbox.post(.listing(.success(try await rest.markets())))
+      } catch {
+        mailbox.post(.listing(.failure(error)))
+      }
+    }
+  }
+
+  func take(listing result: Result<MarketListing, VenueError>) {
+    isListing = false
+    switch result {
+    case .failure(let error):
+      listingFailures += 1
+      let wait = StreamConnection.backoffNanoseconds(failures: listingFailures, random: random.next())
+      nextListingAt = SystemClock.monotonicNanoseconds + min(wait, options.refreshNanoseconds)
+      if listingFailures == 1 || listingFailures % 10 == 0 {
+        Log.warning("catalogue cannot be read", ["failures": "\(listingFailures)", "problem": "\(error)"])
+      }
+    case .success(let listing):
+      listingFailures = 0
+      listings += 1
+      refusedListings += UInt64(listing.rejected.count)
+      for error in listing.rejected.prefix(3) { Log.warning("market left out", ["problem": "\(error)"]) }
+      adopt(listing)
+    }
+  }
+
+  private func adopt(_ listing: MarketListing) {
+    var changed: [Int] = []
+    var added: [BookIndex] = []
+    var gone: [BookIndex] = []
+    var ids: Set<String> = []
+    for market in listing.markets {
+      ids.insert(market.id)
+      let (place, change) = books.adopt(market, batch)
+      switch change {
+      case .same: continue
+      case .added:
+        if !market.isClosed { added += books.entries[place].books }
+      case .changed: break
+      case .closed: gone += books.entries[place].books
+      }
+      changed.append(place)
+    }
+    // A listing with markets that could not be read says nothing about those that it does not name.
+    if listing.rejected.isEmpty {
+      for place in books.sweepMissing(listed: ids, batch) {
+        changed.append(place)
+        gone += books.entries[place].books
+      }
+    }
+    // The handles first: no book is told before its market is.
+    publishMarkets(changed)
+    publishBatch()
+    watch(added)
+    unwatch(gone)
+    keepConnections(SystemClock.monotonicNanoseconds)
+    guard !isReady else { return }
+    isReady = true
+    Log.info(
+      "catalogue read",
+      [
+        "markets": "\(books.entries.count)", "books": "\(books.cache.count)", "pages": "\(listing.pageCount)",
+        "connections": "\(connections.count)",
+      ])
+    context.notifyReady(status: "\(books.entries.count) markets")
+  }
+
+  // MARK: - Books by REST
+
+  /// Fetches books that want a snapshot, a few requests at a time.
+  func requestWantedBooks() {
+    while booksInFlight < 4, !books.wanted.isEmpty {
+      let some = books.takeWanted(limit: 100)
+      booksInFlight += 1
+      let tokens = some.map { books.tokens[$0] }
+      let rest = self.rest
+      let mailbox = self.mailbox
+      Task {
+        do throws(VenueError) {
+          mailbox.post(.books(.success(try await rest.books(tokens: tokens))))
+        } catch {
+          mailbox.post(.books(.failure(error)))
+        }
+      }
+    }
+  }
+
+  func take(books result: Result<BookListing, VenueError>) {
+    booksInFlight -= 1
+    switch result {
+    case .failure(let error): Log.warning("books cannot be fetched", ["problem": "\(error)"])
+    case .success(let listing):
+      let now = SystemClock.now
+      restBooks += UInt64(listing.books.count)
+      for error in listing.rejected.prefix(3) { Log.warning("book refused", ["problem": "\(error)"]) }
+      for snapshot in listing.books { books.take(snapshot, receivedAt: now, batch) }
+      publishBatch()
+    }
+    // Those that are still not live are found by the check of every second.
+  }
+}

@@ -1,0 +1,35 @@
+internal import Market
+internal import Web
+
+/// One WebSocket of the ingestor, with the books that it watches.
+///
+/// idle → connecting (an attempt was started) → open (subscribed) → idle (lost, silent, or refused), each time with a
+/// longer wait until a message has come.
+struct StreamConnection {
+  enum State {
+    case idle
+    case connecting
+    case open
+  }
+
+  var state = State.idle
+  var books: [BookIndex] = []
+  var peer: WebSocketPeer?
+  /// Which attempt the present one is: the outcome of an older one is thrown away.
+  var attempt = 0
+  var failures = 0
+  /// When the next attempt is due, in monotonic nanoseconds.
+  var dueAt: Int64 = 0
+  var nextPingAt: Int64 = 0
+  var openedAt: Int64 = 0
+  /// Its place in the poller while it is open; −1 otherwise.
+  var place = -1
+  /// How often it was opened.
+  var openCount = 0
+
+  /// How long to wait before the next attempt: doubling from 100 ms to 10 s, with up to half of it at random.
+  static func backoffNanoseconds(failures: Int, random: UInt64) -> Int64 {
+    let base = min(Int64(100) << Int64(min(failures, 7)), 10_000) * 1_000_000
+    return base / 2 + Int64(random % UInt64(base / 2 + 1))
+  }
+}
