@@ -47,6 +47,9 @@ public final class BookFeed {
   private var handles: [[Int32]] = []
   /// The source of each book.
   private var bookSource: [Int32] = []
+  /// The stream of books of each source, once it was heard.
+  private var bookStreams: [StreamHandle?] = []
+  private var isSilent: [Bool] = []
   private var bids: [Level] = []
   private var asks: [Level] = []
 
@@ -95,6 +98,24 @@ public final class BookFeed {
     return live
   }
 
+  /// Finds out which publishers have gone silent; a living one is heard every second.
+  ///
+  /// - Parameters:
+  ///   - subscriber: who listens.
+  ///   - now: monotonic nanoseconds.
+  ///   - limitNanoseconds: the longest silence of a living publisher.
+  public func checkSilence(_ subscriber: Subscriber, now: Int64, limitNanoseconds: Int64) {
+    for source in bookStreams.indices {
+      guard let stream = bookStreams[source] else { continue }
+      isSilent[source] = now - subscriber.lastHeard(stream) > limitNanoseconds
+    }
+  }
+
+  /// Whether a book can be traded on: live, and its publisher is heard.
+  public func isTrustworthy(_ book: BookIndex) -> Bool {
+    cache.header(book).state == .live && !isSilent[Int(bookSource[book])]
+  }
+
   private func kind(_ stream: StreamHandle, _ subscriber: Subscriber) -> StreamKind {
     while streamKinds.count <= stream.index { streamKinds.append(.unknown) }
     if case .unknown = streamKinds[stream.index] {
@@ -103,7 +124,9 @@ public final class BookFeed {
       if topic.hasPrefix(Topic.market) {
         streamKinds[stream.index] = .market(source: sourceNumber(publisher))
       } else if topic.hasPrefix(Topic.book) {
-        streamKinds[stream.index] = .book(source: sourceNumber(publisher))
+        let source = sourceNumber(publisher)
+        bookStreams[source] = stream
+        streamKinds[stream.index] = .book(source: source)
       } else {
         streamKinds[stream.index] = .other
       }
@@ -115,6 +138,8 @@ public final class BookFeed {
     if let known = sourceNames.firstIndex(of: publisher) { return known }
     sourceNames.append(publisher)
     handles.append([])
+    bookStreams.append(nil)
+    isSilent.append(false)
     return sourceNames.count - 1
   }
 

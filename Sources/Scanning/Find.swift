@@ -62,6 +62,8 @@ public enum SkipReason: String, CaseIterable, Sendable {
   case bookNotLive
   /// A book has not changed for longer than allowed (S3a).
   case bookTooOld
+  /// The publisher of a book has not been heard for seconds.
+  case publisherSilent
   /// The event's outcome set is open, or has placeholders (S5).
   case openOutcomeSet
   /// An outcome of the event is missing here.

@@ -101,6 +101,7 @@ public final class Scanner {
 
   /// Sizes and prices a set, and drops it where it does not pay enough or is too good to be true.
   func find(_ kind: FindKind, place: Int, legs: [FindLeg], sides: [SetLeg], setValue: Price) -> Find? {
+    guard legs.allSatisfy({ feed.isTrustworthy($0.book) }) else { return skip(.publisherSilent) }
     let size =
       kind.isSell
       ? walker.sellSize(sides, cost: setValue, quantityMax: options.quantityMax)

@@ -67,6 +67,7 @@ public final class ScanningService {
       }
       if after >= nextHealth {
         nextHealth = after + 1_000_000_000
+        scanner.feed.checkSilence(subscriber, now: after, limitNanoseconds: 3_000_000_000)
         publishHealth()
       }
       answerSnapshots()
