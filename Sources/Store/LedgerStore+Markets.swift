@@ -203,8 +203,12 @@ extension LedgerStore {
         optional(settlement.endPrice?.raw), optional(settlement.spreadMillionths),
         .integer(Int64(settlement.sources)), .integer(settlement.settledAt.nanoseconds),
       ])
-    try deleteOutcomes(settlement.key)
-    try database.execute("DELETE FROM pending_markets WHERE venue = ? AND id = ?", identity(settlement.key))
+    try removePending(settlement.key)
+  }
+
+  func removePending(_ key: MarketKey) throws(StoreError) {
+    try deleteOutcomes(key)
+    try database.execute("DELETE FROM pending_markets WHERE venue = ? AND id = ?", identity(key))
   }
 
   /// The newest settlements, newest first.

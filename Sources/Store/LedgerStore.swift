@@ -8,6 +8,8 @@ public struct LedgerBatch: Sendable {
   public var positions: [Position] = []
   /// Markets that wait for their settlement from now on.
   public var pendingMarkets: Set<MarketKey> = []
+  /// Markets that wait no longer, because nothing of them is held.
+  public var finishedMarkets: Set<MarketKey> = []
   /// Settlements that these transactions book; their markets wait no longer.
   public var settlements: [Settlement] = []
   /// How far the journal's fills are booked, before and after; nil where that does not move.
@@ -70,6 +72,7 @@ public final class LedgerStore {
         try write(batch.transactions)
         for position in batch.positions { try write(position) }
         for market in batch.pendingMarkets { try addPending(market) }
+        for market in batch.finishedMarkets { try removePending(market) }
         for settlement in batch.settlements { try write(settlement) }
       }
     } catch {
