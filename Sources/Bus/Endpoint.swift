@@ -27,6 +27,8 @@ public enum Topic {
   public static let fill = "fill/"
   /// Settled markets: `settlement/VENUE`.
   public static let settlement = "settlement/"
+  /// What is held: `position/VENUE`.
+  public static let position = "position/"
   /// Profit and loss: `pnl/total`.
   public static let profit = "pnl/"
   /// The process table: `process/NAME`, the last value on join.

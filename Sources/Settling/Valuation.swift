@@ -22,12 +22,14 @@ public struct CompleteSet: Hashable, Sendable {
 
   /// The sets that all markets of a neg-risk event form: every YES pays 1 together, every NO pays one less than there
   /// are markets.
-  /// - Parameter markets: all markets of the event; none that is augmented, so that exactly one resolves to YES.
+  /// - Parameter markets: all markets of the event; none that is augmented or a placeholder, so that exactly one
+  ///   resolves to YES.
   /// - Returns: the two sets; none where the markets are no such event.
   public static func ofNegRiskEvent(_ markets: [PredictionMarket]) -> [CompleteSet] {
-    guard markets.count >= 2, markets.allSatisfy({ $0.isNegRisk && !$0.isAugmented && $0.outcomes.count == 2 }) else {
-      return []
+    let isComplete = markets.allSatisfy {
+      $0.isNegRisk && !$0.isAugmented && !$0.isPlaceholder && $0.outcomes.count == 2
     }
+    guard markets.count >= 2, isComplete else { return [] }
     return [0, 1].map { outcome in
       CompleteSet(
         instruments: markets.map { InstrumentID(venue: $0.venue, symbol: $0.outcomes[outcome].token) },

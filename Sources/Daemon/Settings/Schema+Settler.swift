@@ -10,5 +10,14 @@ extension Schema {
     SettingDefinition(
       "settler", "interval_s", .integer(1...3600), default: "2", unit: "s",
       "how often pending trades are looked at"),
+    SettingDefinition(
+      "settler", "candle_delay_s", .integer(0...3600), default: "2", unit: "s",
+      "how long after an instant its candle is asked for"),
+    SettingDefinition(
+      "settler", "retry_max_s", .integer(1...86_400), default: "300", unit: "s",
+      "the longest pause between two attempts to settle a market; it doubles from interval_s"),
+    SettingDefinition(
+      "settler", "open_check_s", .integer(1...86_400), default: "600", unit: "s",
+      "how often the venue is asked whether a market has resolved before its end"),
   ]
 }
