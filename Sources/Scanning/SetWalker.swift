@@ -108,6 +108,7 @@ public final class SetWalker {
   ///   - legs: the legs.
   ///   - quantity: how many sets.
   ///   - rounding: `up` for buying, `down` for selling.
+  /// - Returns: the sums over all legs.
   public func quote(_ legs: [SetLeg], quantity: Quantity, rounding: Rounding) -> SetQuote {
     var quote = SetQuote(quantity: quantity, notional: .zero, fees: .zero)
     for leg in legs {
