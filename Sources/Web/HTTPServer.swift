@@ -1,6 +1,7 @@
 internal import CMicroHTTPD
 public import Daemon
 internal import Glibc
+internal import Synchronization
 
 /// Limits of a server.
 public struct HTTPServerOptions: Sendable {
@@ -51,6 +52,8 @@ public final class HTTPServer {
   let handler: Handler
   /// Requests that wait for their deferral, by the identity of their exchange.
   var parked: [ObjectIdentifier: HTTPDeferral] = [:]
+  /// How many of them other threads have resumed, and the library has not come to yet.
+  let resumptions = Resumptions()
   private var daemon: OpaquePointer?
   private var listenDescriptor: Int32
 
@@ -88,6 +91,8 @@ public final class HTTPServer {
   ///
   /// The corresponding C function is `MHD_get_timeout`.
   public var timeoutMilliseconds: Int32 {
+    // Always, because the library may have swallowed the wake-up: see `process()`.
+    if resumptions.count > 0 { return 1 }
     var timeout: UInt64 = 0
     guard let daemon, MHD_get_timeout(daemon, &timeout) == .YES else { return -1 }
     return Int32(clamping: timeout)
@@ -102,6 +107,9 @@ public final class HTTPServer {
   public func process() {
     guard let daemon else { return }
     _ = MHD_run(daemon)
+    // The library looks for resumed connections before it empties the pipe that announces them. One that is resumed
+    // in between is seen in the next run only, for which nothing would wake the owner.
+    if resumptions.count > 0 { _ = MHD_run(daemon) }
   }
 
   /// Stops listening, answers what is deferred with 503, closes all connections; WebSockets stay with their owners.
@@ -117,4 +125,13 @@ public final class HTTPServer {
     MHD_stop_daemon(daemon)
     if case .unix(let path, _) = address { unlink(path) }
   }
+}
+
+/// Counts connections that are resumed and not yet back.
+final class Resumptions: Sendable {
+  private let pending = Atomic(0)
+
+  var count: Int { pending.load(ordering: .acquiring) }
+  func begin() { pending.add(1, ordering: .acquiringAndReleasing) }
+  func end() { pending.subtract(1, ordering: .acquiringAndReleasing) }
 }

@@ -35,7 +35,7 @@ final class ServerExchange {
     exchange?.pointee = nil
     let exchange = Unmanaged<ServerExchange>.fromOpaque(held).takeRetainedValue()
     let server = Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
-    server.parked[ObjectIdentifier(exchange)] = nil
+    if exchange.phase == .parked { exchange.unpark(server) }
   }
 
   static let onAccess: MHD_AccessHandlerCallback = { context, connection, path, method, _, bytes, count, exchange in
@@ -75,7 +75,7 @@ final class ServerExchange {
       return handle(server, connection, path: String(cString: path), method: String(cString: method))
     case .parked:
       guard let response = deferral?.take() else { return .YES }
-      server.parked[ObjectIdentifier(self)] = nil
+      unpark(server)
       return answer(response, connection)
     case .answered:
       return .YES
@@ -154,13 +154,23 @@ final class ServerExchange {
     phase = .parked
     // Sound: a suspended connection lives until it is resumed, and resuming is safe from any thread.
     nonisolated(unsafe) let suspended = connection
-    let waits = deferral.park(suspend: { MHD_suspend_connection(suspended) }) { MHD_resume_connection(suspended) }
+    let resumptions = server.resumptions
+    let waits = deferral.park(suspend: { MHD_suspend_connection(suspended) }) {
+      resumptions.begin()
+      MHD_resume_connection(suspended)
+    }
     guard !waits else {
       server.parked[ObjectIdentifier(self)] = deferral
       return .YES
     }
     // Answered already; or a deferral that was used twice, which is an error of the handler's.
     return answer(deferral.take() ?? .text("deferral used twice\n", status: 500), connection)
+  }
+
+  /// Only a resumed connection comes back here, to be answered or because its client has gone.
+  private func unpark(_ server: HTTPServer) {
+    server.parked[ObjectIdentifier(self)] = nil
+    server.resumptions.end()
   }
 
   private final class Upgrade {

@@ -16,6 +16,7 @@ public enum WebSocketClient {
   ///   - headers: fields beyond those of the handshake.
   ///   - timeoutMilliseconds: how long all of it may take.
   ///   - limits: of the peer.
+  /// - Returns: the client's end.
   /// - Throws: `WebSocketError`.
   public static func connect(
     url: String, headers: HTTPHeaders = [:], timeoutMilliseconds: Int = 10_000,

@@ -14,13 +14,13 @@ enum WebSocketHandshake {
     guard botan_hash_update(hash, input, input.count) == 0, botan_hash_final(hash, &digest) == 0 else {
       preconditionFailure("SHA-1 fails")
     }
-    return base64(digest)
+    return Base64.encode(digest)
   }
 
   /// Sixteen random bytes, in base64.
   static func makeKey() -> String {
     var generator = SystemRandomNumberGenerator()
-    return base64((0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) })
+    return Base64.encode((0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) })
   }
 
   /// Whether the text is the base64 of sixteen bytes.
@@ -32,12 +32,5 @@ enum WebSocketHandshake {
       default: false
       }
     }
-  }
-
-  static func base64(_ bytes: [UInt8]) -> String {
-    var text = [CChar](repeating: 0, count: (bytes.count + 2) / 3 * 4 + 1)
-    var count = text.count
-    guard botan_base64_encode(bytes, bytes.count, &text, &count) == 0 else { preconditionFailure("base64 fails") }
-    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }
