@@ -1,7 +1,7 @@
+internal import CLinux
 internal import CMicroHTTPD
 public import Daemon
 internal import Glibc
-internal import Synchronization
 
 /// Limits of a server.
 public struct HTTPServerOptions: Sendable {
@@ -52,10 +52,11 @@ public final class HTTPServer {
   let handler: Handler
   /// Requests that wait for their deferral, by the identity of their exchange.
   var parked: [ObjectIdentifier: HTTPDeferral] = [:]
-  /// How many of them other threads have resumed, and the library has not come to yet.
-  let resumptions = Resumptions()
+  /// Told by whoever resumes a connection.
+  let wakeUp: WakeUp
+  /// Whether the library has something left that it does not announce.
+  var needsAnotherRun = false
   private var daemon: OpaquePointer?
-  private var listenDescriptor: Int32
 
   /// A server that listens; connections are accepted by `process()`.
   /// - Parameters:
@@ -69,7 +70,8 @@ public final class HTTPServer {
     self.address = address
     self.options = options
     self.handler = handler
-    listenDescriptor = try ListeningSocket.open(address, backlog: Int32(clamping: options.backlog))
+    wakeUp = try WakeUp()
+    let listenDescriptor = try ListeningSocket.open(address, backlog: Int32(clamping: options.backlog))
     port = ListeningSocket.port(of: listenDescriptor)
     let context = Unmanaged.passUnretained(self).toOpaque()
     errno = 0
@@ -82,7 +84,17 @@ public final class HTTPServer {
       close(listenDescriptor)
       throw SystemError("MHD_start_daemon", code: code)
     }
-    descriptor = bh_mhd_epoll_descriptor(daemon)
+    do throws(SystemError) {
+      descriptor = try systemCall("epoll_create1") { epoll_create1(Int32(EPOLL_CLOEXEC)) }
+      // The library has no wake-up of its own where its loop is the caller's.
+      for source in [bh_mhd_epoll_descriptor(daemon), wakeUp.descriptor] {
+        var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(fd: source))
+        try systemCall("epoll_ctl") { epoll_ctl(descriptor, EPOLL_CTL_ADD, source, &event) }
+      }
+    } catch {
+      stop()
+      throw error
+    }
   }
 
   deinit { stop() }
@@ -91,8 +103,6 @@ public final class HTTPServer {
   ///
   /// The corresponding C function is `MHD_get_timeout`.
   public var timeoutMilliseconds: Int32 {
-    // Always, because the library may have swallowed the wake-up: see `process()`.
-    if resumptions.count > 0 { return 1 }
     var timeout: UInt64 = 0
     guard let daemon, MHD_get_timeout(daemon, &timeout) == .YES else { return -1 }
     return Int32(clamping: timeout)
@@ -106,10 +116,12 @@ public final class HTTPServer {
   /// The corresponding C function is `MHD_run`.
   public func process() {
     guard let daemon else { return }
+    // Before the run: a connection that is resumed later wakes the owner once more.
+    wakeUp.clear()
     _ = MHD_run(daemon)
-    // The library looks for resumed connections before it empties the pipe that announces them. One that is resumed
-    // in between is seen in the next run only, for which nothing would wake the owner.
-    if resumptions.count > 0 { _ = MHD_run(daemon) }
+    guard needsAnotherRun else { return }
+    needsAnotherRun = false
+    _ = MHD_run(daemon)
   }
 
   /// Stops listening, answers what is deferred with 503, closes all connections; WebSockets stay with their owners.
@@ -121,17 +133,29 @@ public final class HTTPServer {
     for deferral in parked.values { deferral.complete(.text("shutting down\n", status: 503)) }
     while !parked.isEmpty { _ = MHD_run(daemon) }
     self.daemon = nil
-    descriptor = -1
     MHD_stop_daemon(daemon)
+    if descriptor >= 0 { close(descriptor) }
+    descriptor = -1
     if case .unix(let path, _) = address { unlink(path) }
   }
 }
 
-/// Counts connections that are resumed and not yet back.
-final class Resumptions: Sendable {
-  private let pending = Atomic(0)
+/// Wakes a poll loop from any thread.
+///
+/// Sound to share: an eventfd is made to be, and is closed when the last who holds it is gone.
+final class WakeUp: Sendable {
+  let descriptor: Int32
 
-  var count: Int { pending.load(ordering: .acquiring) }
-  func begin() { pending.add(1, ordering: .acquiringAndReleasing) }
-  func end() { pending.subtract(1, ordering: .acquiringAndReleasing) }
+  init() throws(SystemError) {
+    descriptor = try systemCall("eventfd") { eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK)) }
+  }
+
+  deinit { close(descriptor) }
+
+  func signal() { eventfd_write(descriptor, 1) }
+
+  func clear() {
+    var count: eventfd_t = 0
+    eventfd_read(descriptor, &count)
+  }
 }

@@ -35,7 +35,7 @@ final class ServerExchange {
     exchange?.pointee = nil
     let exchange = Unmanaged<ServerExchange>.fromOpaque(held).takeRetainedValue()
     let server = Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
-    if exchange.phase == .parked { exchange.unpark(server) }
+    server.parked[ObjectIdentifier(exchange)] = nil
   }
 
   static let onAccess: MHD_AccessHandlerCallback = { context, connection, path, method, _, bytes, count, exchange in
@@ -75,7 +75,7 @@ final class ServerExchange {
       return handle(server, connection, path: String(cString: path), method: String(cString: method))
     case .parked:
       guard let response = deferral?.take() else { return .YES }
-      unpark(server)
+      server.parked[ObjectIdentifier(self)] = nil
       return answer(response, connection)
     case .answered:
       return .YES
@@ -108,7 +108,7 @@ final class ServerExchange {
     body = []
     switch server.handler(request) {
     case .response(let response): return answer(response, connection)
-    case .webSocket(let accept): return upgrade(request, connection, accept)
+    case .webSocket(let accept): return upgrade(request, server, connection, accept)
     case .deferred(let deferral): return park(deferral, server, connection)
     }
   }
@@ -154,10 +154,10 @@ final class ServerExchange {
     phase = .parked
     // Sound: a suspended connection lives until it is resumed, and resuming is safe from any thread.
     nonisolated(unsafe) let suspended = connection
-    let resumptions = server.resumptions
+    let wakeUp = server.wakeUp
     let waits = deferral.park(suspend: { MHD_suspend_connection(suspended) }) {
-      resumptions.begin()
       MHD_resume_connection(suspended)
+      wakeUp.signal()
     }
     guard !waits else {
       server.parked[ObjectIdentifier(self)] = deferral
@@ -167,21 +167,21 @@ final class ServerExchange {
     return answer(deferral.take() ?? .text("deferral used twice\n", status: 500), connection)
   }
 
-  /// Only a resumed connection comes back here, to be answered or because its client has gone.
-  private func unpark(_ server: HTTPServer) {
-    server.parked[ObjectIdentifier(self)] = nil
-    server.resumptions.end()
-  }
-
   private final class Upgrade {
     let accept: (WebSocketPeer) -> Void
-    init(_ accept: @escaping (WebSocketPeer) -> Void) { self.accept = accept }
+    unowned let server: HTTPServer
+
+    init(_ server: HTTPServer, _ accept: @escaping (WebSocketPeer) -> Void) {
+      self.server = server
+      self.accept = accept
+    }
   }
 
   private var pendingUpgrade: Upgrade?
 
   private func upgrade(
-    _ request: HTTPServerRequest, _ connection: OpaquePointer, _ accept: @escaping (WebSocketPeer) -> Void
+    _ request: HTTPServerRequest, _ server: HTTPServer, _ connection: OpaquePointer,
+    _ accept: @escaping (WebSocketPeer) -> Void
   ) -> MHD_Result {
     guard request.method == "GET", request.wantsWebSocket else {
       var refusal = HTTPServerResponse.text("a WebSocket is served here\n", status: 426)
@@ -196,7 +196,7 @@ final class ServerExchange {
       return answer(refusal, connection)
     }
     phase = .answered
-    let upgrade = Upgrade(accept)
+    let upgrade = Upgrade(server, accept)
     let made = MHD_create_response_for_upgrade(
       { context, _, _, extra, extraCount, socket, handle in
         guard let context, let handle else { return }
@@ -205,6 +205,8 @@ final class ServerExchange {
         let descriptor = bh_fcntl(socket, F_DUPFD_CLOEXEC, 0)
         let early = Array(UnsafeRawBufferPointer(start: extra, count: extra == nil ? 0 : extraCount))
         bh_mhd_upgrade_close(handle)
+        // It does so in its next run, and until then the peer could not end the connection.
+        upgrade.server.needsAnotherRun = true
         guard descriptor >= 0 else { return }
         upgrade.accept(WebSocketPeer(role: .server, transport: .socket(descriptor), early: early))
       }, Unmanaged.passUnretained(upgrade).toOpaque())
