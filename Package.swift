@@ -86,9 +86,12 @@ let executables: [Target] = [
 let checks: [Target] = [
   .target(
     name: "TestSupport", dependencies: ["Market", "Daemon"], path: "Tests/TestSupport", swiftSettings: swift),
+  .target(name: "Allocations", path: "Tests/Allocations"),
   .executableTarget(
     name: "Benchmarks",
-    dependencies: ["CSimdJSON", "CZeroMQ", "CLinux", "Web", "Bus", "Scanning", "Market", "Daemon"],
+    dependencies: [
+      "Allocations", "CBotan", "CLinux", "Ingesting", "Venues", "Web", "Bus", "Scanning", "Market", "Daemon",
+    ],
     path: "Tests/Benchmarks", swiftSettings: swift, linkerSettings: selfContained),
   tests("MarketTests", ["Market"]),
   tests("DaemonTests", ["Daemon"]),

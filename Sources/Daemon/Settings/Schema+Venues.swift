@@ -14,7 +14,7 @@ extension Schema {
       "polymarket", "websocket_url", .url(stream), default: "simulator-ws:/polymarket/ws/market",
       "URL of the market stream"),
     SettingDefinition(
-      "polymarket", "assets_per_connection", .integer(1...10_000), default: "200", unit: "assets",
+      "polymarket", "assets_per_connection", .integer(1...100_000), default: "200", unit: "assets",
       "how many assets one stream connection watches"),
     SettingDefinition(
       "polymarket", "ping_s", .integer(1...3600), default: "10", unit: "s", "how often a stream connection says PING"),

@@ -1,0 +1,155 @@
+import Allocations
+import Bus
+import Daemon
+import Glibc
+import Market
+import Scanning
+
+/// `scan.*`: 27,460 binary markets with ten levels a side, in a feed and a scanner as the product has them; the floor
+/// is C over flat arrays.
+enum ScanBenchmark {
+  static let names = ["scan.full", "scan.full.vwap", "scan.dirty"]
+
+  static func run(_ bench: Bench) throws -> [Figure] {
+    let corpus = MarketCorpus()
+    try corpus.write(to: bench.floors.build)
+    let loaded = try LoadedScanner(corpus, bench)
+    let scanner = loaded.scanner
+    let now = SystemClock.now
+    scanner.scanAll(now: now)
+    scanner.board.drain { _ in }
+    var ours: [[Double]] = [[], [], []]
+    var floor: [[Double]] = [[], [], []]
+    var allocations: [Double] = [0, 0, 0]
+    let floorNames = ["filter full", "vwap full", "filter dirty"]
+    for _ in 0..<bench.repetitions {
+      for place in 0..<3 {
+        let count = place == 2 ? corpus.dirty.count : 1
+        let before = bh_allocation_count()
+        pass(place, corpus, loaded, now)
+        allocations[place] = Double(bh_allocation_count() - before) / Double(count)
+        let time = nanosecondsEach(seconds: 0.2, count: count) { pass(place, corpus, loaded, now) }
+        ours[place].append(place == 2 ? time : time / 1000)
+      }
+      guard let results = bench.floors.results("scan_bench", [bench.floors.build, "40"]) else { continue }
+      for (place, name) in floorNames.enumerated() { results[name].map { floor[place].append($0) } }
+    }
+    let units = ["us/scan", "us/scan", "ns/event"]
+    let open = scanner.board.openCount
+    return names.indices.filter { bench.wants(names[$0]) }.map { place in
+      Figure(
+        names[place], units[place], better: .lower, ours: ours[place], floor: floor[place],
+        note: "\(MarketCorpus.marketCount) markets, \(open) with a find, \(fixed(allocations[place], 2)) allocations each; "
+          + "floor C \(floorNames[place])")
+    }
+  }
+
+  private static func pass(_ place: Int, _ corpus: MarketCorpus, _ loaded: LoadedScanner, _ now: Timestamp) {
+    switch place {
+    case 0: loaded.scanner.scanAll(now: now)
+    case 1: loaded.scanVolumeWeighted()
+    default:
+      for market in corpus.dirty {
+        loaded.scanner.bookChanged(loaded.feed.marketBooks[Int(market)][0])
+        loaded.scanner.scanDirty(now: now)
+      }
+    }
+  }
+}
+
+/// A feed and a scanner that have got the corpus over the bus, as from an ingestor.
+final class LoadedScanner {
+  let feed = BookFeed()
+  let scanner: Scanner
+  private let publisher: Publisher
+  private let subscriber: Subscriber
+  private let walker = SetWalker()
+
+  init(_ corpus: MarketCorpus, _ bench: Bench) throws {
+    // The floor's walk has no least profit and no largest size.
+    let options = ScannerOptions(
+      minimumProfit: .zero, quantityMax: Quantity(units: 1_000_000), suspiciousReturn: 10,
+      suspiciousTradeAgeMaxNanoseconds: 1, bookAgeMaxNanoseconds: 3_600_000_000_000)
+    scanner = Scanner(feed: feed, options: options, board: OpportunityBoard(epoch: 1))
+    publisher = try Publisher(name: "ingestor-scan", runDirectory: bench.directory)
+    subscriber = try Subscriber(name: "scan", topics: [Topic.market, Topic.book])
+    try subscriber.connect(BusEndpoint.ipc(name: "ingestor-scan", runDirectory: bench.directory))
+    var isJoined = false
+    while !isJoined { publisher.processSubscriptions { _ in isJoined = true } }
+    let marketTopic = publisher.topic("\(Topic.market)polymarket/ingestor-scan")
+    let bookTopic = publisher.topic("\(Topic.book)polymarket/ingestor-scan")
+    var source = BookCache(books: MarketCorpus.marketCount * 2)
+    let batch = BookBatch()
+    for start in stride(from: 0, to: MarketCorpus.marketCount, by: 200) {
+      let places = start..<min(start + 200, MarketCorpus.marketCount)
+      publisher.publish(marketTopic) { writer in
+        writer.array(places.count)
+        for place in places { LoadedScanner.message(place).encode(writer) }
+      }
+      for place in places {
+        for outcome in 0..<2 { LoadedScanner.add(corpus, place, outcome, to: &source, batch) }
+      }
+      batch.publish(on: publisher, bookTopic)
+      receive()
+    }
+    let end = SystemClock.monotonicNanoseconds + 20_000_000_000
+    while feed.liveBookCount < MarketCorpus.marketCount * 2, SystemClock.monotonicNanoseconds < end { receive() }
+    precondition(feed.liveBookCount == MarketCorpus.marketCount * 2, "the books did not come over the bus")
+  }
+
+  private func receive() {
+    subscriber.receive { event in
+      feed.handle(
+        event, from: subscriber, onMarket: { scanner.marketChanged($0) }, onBook: { scanner.bookChanged($0) })
+    }
+  }
+
+  private static func message(_ place: Int) -> MarketMessage {
+    let market = PredictionMarket(
+      venue: .polymarket, id: "market \(place)", eventID: "event \(place / 100)", question: "Question \(place)?",
+      outcomes: [Outcome(token: "\(place * 2)", name: "Yes"), Outcome(token: "\(place * 2 + 1)", name: "No")],
+      tick: Price(raw: 100_000))
+    return MarketMessage(market: market, books: [UInt32(place * 2), UInt32(place * 2 + 1)])
+  }
+
+  private static func add(
+    _ corpus: MarketCorpus, _ place: Int, _ outcome: Int, to cache: inout BookCache, _ batch: BookBatch
+  ) {
+    let book = cache.add(tick: Price(raw: 100_000))
+    func side(_ isAsk: Bool) -> [Level] {
+      corpus.levels(market: place, outcome: outcome, isAsk: isAsk).reversed().map {
+        Level(price: Price(raw: Int64($0.price) * 10_000), quantity: Quantity(raw: Int64($0.size) * 1_000_000))
+      }
+    }
+    let (bids, asks) = (side(false), side(true))
+    let now = SystemClock.now
+    bids.withUnsafeBufferPointer { bids in
+      asks.withUnsafeBufferPointer { asks in
+        _ = cache.replace(book, bids: bids, asks: asks, venueTime: now, receivedAt: now)
+      }
+    }
+    batch.snapshot(book: UInt32(book), index: book, of: cache)
+  }
+
+  /// Always the volume-weighted price of 500 shares on both sides, and the walk where the pair is below 1.
+  func scanVolumeWeighted() {
+    var hits = 0
+    var total: Int64 = 0
+    let wanted = Quantity(units: 500)
+    for place in feed.marketBooks.indices {
+      let (yes, no) = (feed.marketBooks[place][0], feed.marketBooks[place][1])
+      let yesAsks = feed.cache.side(.ask, of: yes)
+      let noAsks = feed.cache.side(.ask, of: no)
+      let first = Depth.sweep(yesAsks, quantity: wanted)
+      let second = Depth.sweep(noAsks, quantity: wanted)
+      guard let yesPrice = first.averagePrice, let noPrice = second.averagePrice else { continue }
+      let touch = feed.cache.headerUnchecked(yes).pointee.bestAsk + feed.cache.headerUnchecked(no).pointee.bestAsk
+      guard yesPrice.raw + noPrice.raw < fixedPointScale || touch < fixedPointScale else { continue }
+      let legs = [SetLeg(levels: yesAsks, fees: .none), SetLeg(levels: noAsks, fees: .none)]
+      let size = walker.buySize(legs, payout: .one, quantityMax: Quantity(units: 1_000_000))
+      total &+= walker.quote(legs, quantity: size, rounding: .up).notional.raw
+      hits += 1
+    }
+    precondition(hits > 0 && total != 0)
+  }
+}
