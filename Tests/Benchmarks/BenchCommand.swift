@@ -32,6 +32,7 @@ struct BenchCommand {
     (BookBenchmark.names, BookBenchmark.run),
     (ScanBenchmark.names, ScanBenchmark.run),
     (IngestBenchmark.names, IngestBenchmark.run),
+    (PipelineBenchmark.names, PipelineBenchmark.run),
   ]
 
   /// Measures and prints.

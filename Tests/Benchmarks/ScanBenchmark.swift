@@ -39,7 +39,8 @@ enum ScanBenchmark {
     return names.indices.filter { bench.wants(names[$0]) }.map { place in
       Figure(
         names[place], units[place], better: .lower, ours: ours[place], floor: floor[place],
-        note: "\(MarketCorpus.marketCount) markets, \(open) with a find, \(fixed(allocations[place], 2)) allocations each; "
+        note:
+          "\(MarketCorpus.marketCount) markets, \(open) with a find, \(fixed(allocations[place], 2)) allocations each; "
           + "floor C \(floorNames[place])")
     }
   }

@@ -2,7 +2,9 @@ import CLinux
 import Daemon
 import Glibc
 
-/// The middle one; the mean of the two middle ones of an even number. Zero of none.
+/// The middle one; the mean of the two middle ones of an even number.
+///
+/// Zero of none.
 func median(_ values: [Double]) -> Double {
   guard !values.isEmpty else { return 0 }
   let sorted = values.sorted()
@@ -19,9 +21,10 @@ func percentile(_ values: [Double], _ fraction: Double) -> Double {
 
 /// A number with some decimals.
 func fixed(_ value: Double, _ decimals: Int) -> String {
-  var buffer = [CChar](repeating: 0, count: 64)
-  withVaList([Int32(decimals), value]) { _ = vsnprintf(&buffer, buffer.count, "%.*f", $0) }
-  return String(cString: buffer)
+  withUnsafeTemporaryAllocation(of: CChar.self, capacity: 400) { buffer in
+    let count = withVaList([Int32(decimals), value]) { vsnprintf(buffer.baseAddress, buffer.count, "%.*f", $0) }
+    return String(decoding: UnsafeRawBufferPointer(buffer)[..<max(0, min(Int(count), 399))], as: UTF8.self)
+  }
 }
 
 /// A number with about four significant digits, never in exponent form.

@@ -1,0 +1,169 @@
+import Bus
+import Daemon
+import Glibc
+import Market
+import Synchronization
+import Web
+
+/// Sends frames at a pace, and notes for each when the opportunity that it makes has come.
+///
+/// A frame is known by its time: milliseconds that count up by one from frame to frame, and that the opportunity bears.
+final class Feed {
+  private let pipeline: Pipeline
+  private let sink: Sink
+  private var nextTime: Int64 = SystemClock.now.milliseconds
+  private var nextFrame = 0
+
+  /// What became of a run.
+  struct Outcome {
+    /// Microseconds from the socket to the opportunity, for each frame whose opportunity came.
+    var latencies: [Double] = []
+    /// How many frames led to nothing.
+    var lost = 0
+  }
+
+  init(_ pipeline: Pipeline) throws {
+    self.pipeline = pipeline
+    sink = Sink(runDirectory: pipeline.runDirectory)
+    sink.start()
+    // The subscription is there when the first opportunity comes.
+    for _ in 0..<200 {
+      if try send(count: 1, rate: 1000, burst: 1).lost == 0 { return }
+    }
+    throw SystemError("waiting for an opportunity", code: ETIMEDOUT)
+  }
+
+  /// Ends the receiving thread.
+  func stop() { sink.stop() }
+
+  /// Sends `count` frames, `rate` a second, `burst` at a time, and waits for what they lead to.
+  func send(count: Int, rate: Int64, burst: Int) throws -> Outcome {
+    let base = nextTime
+    nextTime += Int64(count)
+    var frames: [UInt8] = []
+    var ends: [Int] = []
+    var peers: [WebSocketPeer] = []
+    for index in 0..<count {
+      let market = (nextFrame + index) * 7919 % BenchVenue.marketCount
+      guard let peer = pipeline.venue.peer(ofMarket: market) else {
+        throw SystemError("the stream of market \(market)", code: ENOTCONN)
+      }
+      peers.append(peer)
+      let text = Feed.change(market: market, frame: nextFrame + index, time: base + Int64(index))
+      WebSocketPeer.appendServerFrame(text: text, to: &frames)
+      ends.append(frames.count)
+    }
+    nextFrame += count
+    sink.expect(base: base, count: count)
+    var sentAt = [Int64](repeating: 0, count: count)
+    try frames.withUnsafeBytes { bytes in
+      let start = SystemClock.monotonicNanoseconds
+      for index in 0..<count {
+        if index % burst == 0 { sleepUntil(start + Int64(index) * 1_000_000_000 / rate) }
+        let frame = UnsafeRawBufferPointer(rebasing: bytes[(index == 0 ? 0 : ends[index - 1])..<ends[index]])
+        sentAt[index] = SystemClock.monotonicNanoseconds
+        try peers[index].send(preframed: frame)
+        while peers[index].wantsWrite {
+          var item = pollfd(fd: peers[index].descriptor, events: Int16(POLLOUT), revents: 0)
+          poll(&item, 1, 100)
+          try peers[index].flush()
+        }
+      }
+    }
+    let end = SystemClock.monotonicNanoseconds + (count == 1 ? 50_000_000 : 3_000_000_000)
+    while sink.count < count, SystemClock.monotonicNanoseconds < end { usleep(500) }
+    let receivedAt = sink.take()
+    var outcome = Outcome()
+    for index in 0..<count {
+      if receivedAt[index] > 0 {
+        outcome.latencies.append(Double(receivedAt[index] - sentAt[index]) / 1000)
+      } else {
+        outcome.lost += 1
+      }
+    }
+    return outcome
+  }
+
+  /// The frame that `limits/e2e` sends: YES asks 0.48 and NO asks 0.49, in sizes that always change.
+  private static func change(market: Int, frame: Int, time: Int64) -> String {
+    let sizes = ["\(frame % 900 + 10).25", "\(frame % 700 + 10).50"]
+    let hashes = ["56621a121a47ed9333273e21c83b660cff37ae50", "1895759e4df7a796bf4f1c5a5950b748306923e2"]
+    let changes = (0..<2).map { outcome in
+      "{\"asset_id\":\"\(BenchVenue.token(book: market * 2 + outcome))\",\"price\":\"0.\(48 + outcome)\","
+        + "\"size\":\"\(sizes[outcome])\",\"side\":\"SELL\",\"hash\":\"\(hashes[outcome])\",\"best_bid\":\"0.46\","
+        + "\"best_ask\":\"0.\(48 + outcome)\"}"
+    }
+    return "{\"market\":\"\(BenchVenue.condition(market: market))\",\"price_changes\":["
+      + changes.joined(separator: ",") + "],\"timestamp\":\"\(time)\",\"event_type\":\"price_change\"}"
+  }
+}
+
+/// The thread that receives opportunities and takes the time of each.
+final class Sink: Sendable {
+  private struct State {
+    var base: Int64 = 0
+    var receivedAt: [Int64] = []
+    var count = 0
+  }
+
+  private let runDirectory: String
+  private let state = Mutex(State())
+  private let isStopping = Atomic(false)
+  private let hasEnded = Atomic(true)
+
+  init(runDirectory: String) { self.runDirectory = runDirectory }
+
+  /// How many of the expected have come.
+  var count: Int { state.withLock(\.count) }
+
+  /// Awaits opportunities of these times.
+  func expect(base: Int64, count: Int) {
+    state.withLock { $0 = State(base: base, receivedAt: Array(repeating: 0, count: count), count: 0) }
+  }
+
+  /// When each came, in monotonic nanoseconds; 0 for those that did not.
+  func take() -> [Int64] { state.withLock(\.receivedAt) }
+
+  func start() {
+    hasEnded.store(false, ordering: .sequentiallyConsistent)
+    let context = Unmanaged.passRetained(self).toOpaque()
+    var thread = pthread_t()
+    let code = pthread_create(
+      &thread, nil,
+      { context in
+        if let context { Unmanaged<Sink>.fromOpaque(context).takeRetainedValue().receive() }
+        return nil
+      }, context)
+    precondition(code == 0, "pthread_create: \(code)")
+    pthread_detach(thread)
+  }
+
+  func stop() {
+    isStopping.store(true, ordering: .sequentiallyConsistent)
+    while !hasEnded.load(ordering: .sequentiallyConsistent) { usleep(1000) }
+  }
+
+  private func receive() {
+    defer { hasEnded.store(true, ordering: .sequentiallyConsistent) }
+    guard let subscriber = try? Subscriber(name: "bench-sink", topics: [Topic.opportunity], wantsSnapshot: false)
+    else { return }
+    try? subscriber.connect(BusEndpoint.ipc(name: "scanner", runDirectory: runDirectory))
+    let poller = Poller()
+    poller.add(subscriber)
+    while !isStopping.load(ordering: .relaxed) {
+      poller.wait(timeoutMilliseconds: 100)
+      subscriber.receive { event in
+        let now = SystemClock.monotonicNanoseconds
+        guard case .message(_, _, _, var reader) = event, (try? reader.array()) ?? 0 >= 10 else { return }
+        // Nine fields stand before the time of the venue; the second is the state.
+        guard (try? reader.skip(9)) != nil, let venueTime = try? reader.integer() else { return }
+        state.withLock { state in
+          let place = Int(venueTime / 1_000_000 - state.base)
+          guard place >= 0, place < state.receivedAt.count, state.receivedAt[place] == 0 else { return }
+          state.receivedAt[place] = now
+          state.count += 1
+        }
+      }
+    }
+  }
+}

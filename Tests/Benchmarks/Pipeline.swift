@@ -1,0 +1,111 @@
+import Bus
+import Daemon
+import Glibc
+
+/// The venue, the real ingestor and the real scanner, in a run directory of their own.
+final class Pipeline {
+  let venue: BenchVenue
+  let directory: String
+  private(set) var ingestor: Child
+  private(set) var scanner: Child
+  private let products: String
+  private let configuration: String
+  /// What the two said, for the case that they fail.
+  private(set) var said: [String] = []
+
+  /// Starts both; `waitForBooks` waits until they have everything.
+  init(_ bench: Bench, name: String, assetsPerConnection: Int) throws {
+    directory = "\(bench.directory)/\(name)"
+    products = bench.products
+    configuration = "\(directory)/supervisor.conf"
+    venue = try BenchVenue()
+    for product in ["ingestor", "scanner"] where access("\(products)/\(product)", X_OK) != 0 {
+      throw SystemError("access \(products)/\(product)", code: errno)
+    }
+    try FilePaths.makeDirectories(directory, mode: 0o700)
+    // Every market becomes an opportunity here, so that the scan of everything, which a venue with one in a hundred
+    // hardly notices, is left out of the figure.
+    let text = """
+      [bulkhead]
+      run_dir = \(directory)/run
+      data_dir = \(directory)/data
+      [bus]
+      publishers = ingestor-polymarket
+      [polymarket]
+      gamma_url = http://\(venue.address)/gamma
+      clob_url = http://\(venue.address)/clob
+      data_url = http://\(venue.address)/data
+      websocket_url = ws://\(venue.address)/ws/market
+      assets_per_connection = \(assetsPerConnection)
+      metadata_refresh_s = 86400
+      silence_s = 3600
+      [scanner]
+      full_scan_s = 3600
+      book_age_max_ms = 86400000
+
+      """
+    try writeFileAtomically(Array(text.utf8), to: configuration)
+    ingestor = try Pipeline.start(products, configuration, ["ingestor", "polymarket"], "ingestor-polymarket")
+    scanner = try Pipeline.start(products, configuration, ["scanner"], "scanner")
+  }
+
+  private static func start(
+    _ products: String, _ configuration: String, _ command: [String], _ name: String
+  ) throws(SystemError) -> Child {
+    try Child(
+      ["\(products)/\(command[0])"] + command.dropFirst() + ["-c", configuration, "--name", name],
+      environment: ["BULKHEAD_CONF": configuration, "BULKHEAD_NAME": name])
+  }
+
+  /// Where the processes meet.
+  var runDirectory: String { "\(directory)/run" }
+
+  /// Serves the venue until the scanner has every book live.
+  /// - Returns: whether that came to be.
+  func waitForBooks(seconds: Double = 60) throws(BusError) -> Bool {
+    let health = try Subscriber(name: "bench-health", topics: [Topic.health + "scanner"], wantsSnapshot: false)
+    try health.connect(BusEndpoint.ipc(name: "scanner", runDirectory: runDirectory))
+    var live: Int64 = 0
+    return venue.serve(
+      until: {
+        said += ingestor.takeLines() + scanner.takeLines()
+        health.receive { event in
+          guard case .message(_, _, _, var reader) = event, let message = try? HealthMessage(&reader) else { return }
+          live = message.counters["books_live"] ?? 0
+        }
+        return live == Int64(BenchVenue.marketCount * 2)
+      }, seconds: seconds)
+  }
+
+  /// Kills the scanner, starts it again, and waits until it says that it has all books.
+  /// - Returns: milliseconds from the start to that; nil where it did not happen.
+  func recoverScanner() throws -> Double? {
+    scanner.kill()
+    let start = SystemClock.monotonicNanoseconds
+    scanner = try Pipeline.start(products, configuration, ["scanner"], "scanner")
+    var end: Int64?
+    let wanted = "books=\(BenchVenue.marketCount * 2)"
+    _ = venue.serve(
+      until: {
+        for line in scanner.takeLines() {
+          said.append(line)
+          if line.contains("all books are here"), line.contains(wanted) { end = SystemClock.monotonicNanoseconds }
+        }
+        return end != nil
+      }, seconds: 30)
+    return end.map { Double($0 - start) / 1e6 }
+  }
+
+  /// The ingestor's resident memory in bytes.
+  func ingestorMemory() -> Int {
+    guard let bytes = try? readFile("/proc/\(ingestor.pid)/statm", sizeMax: 4096) else { return 0 }
+    let fields = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+    return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(getpagesize()) : 0
+  }
+
+  /// Ends both.
+  func stop() {
+    scanner.stop()
+    ingestor.stop()
+  }
+}

@@ -1,0 +1,90 @@
+import Bus
+import Daemon
+
+/// `tick_to_opportunity.*`, `scanner.recover` and `memory.ingestor`: the venue, the ingestor and the scanner as three
+/// processes; the floor is the same in C++ over libzmq.
+enum PipelineBenchmark {
+  private static let paces: [(name: String, rate: Int64, count: Int, burst: Int)] = [
+    ("1k", 1000, 1000, 1), ("20k", 20_000, 20_000, 1), ("20k.burst20", 20_000, 20_000, 20),
+  ]
+  private static let latencyNames = paces.flatMap {
+    ["tick_to_opportunity.\($0.name).p50", "tick_to_opportunity.\($0.name).p99"]
+  }
+  static let names = latencyNames + ["scanner.recover", "memory.ingestor"]
+
+  static func run(_ bench: Bench) throws -> [Figure] {
+    let pipeline = try Pipeline(bench, name: "one", assetsPerConnection: 100_000)
+    defer { pipeline.stop() }
+    guard try pipeline.waitForBooks() else {
+      bench.remark("the pipeline did not get its books:\n" + pipeline.said.suffix(8).joined(separator: "\n"))
+      return []
+    }
+    var figures: [Figure] = []
+    if bench.wants("memory.ingestor") { figures.append(memory(pipeline)) }
+    if bench.wants(anyOf: latencyNames) { figures += try latencies(bench, pipeline) }
+    if bench.wants("scanner.recover") { figures += try recovery(bench, pipeline) }
+    return figures.filter { bench.wants($0.name) }
+  }
+
+  private static func memory(_ pipeline: Pipeline) -> Figure {
+    let levels = BenchVenue.marketCount * 2 * BenchVenue.levelCount * 2
+    return Figure(
+      "memory.ingestor", "MB", better: .lower, ours: [Double(pipeline.ingestorMemory()) / 1e6],
+      floor: [Double(levels * 16) / 1e6],
+      note:
+        "resident, \(BenchVenue.marketCount * 2) books of \(BenchVenue.levelCount * 2) levels; limit 16 bytes a level")
+  }
+
+  private static func latencies(_ bench: Bench, _ pipeline: Pipeline) throws -> [Figure] {
+    let feed = try Feed(pipeline)
+    defer { feed.stop() }
+    tightTimers()
+    _ = try feed.send(count: 500, rate: 2000, burst: 1)
+    var ours = [[[Double]]](repeating: [[], []], count: paces.count)
+    var floor = ours
+    var lost = [Int](repeating: 0, count: paces.count)
+    for _ in 0..<bench.repetitions {
+      for (place, pace) in paces.enumerated() {
+        guard bench.wants(anyOf: [latencyNames[place * 2], latencyNames[place * 2 + 1]]) else { continue }
+        let outcome = try feed.send(count: pace.count, rate: pace.rate, burst: pace.burst)
+        ours[place][0].append(percentile(outcome.latencies, 0.5))
+        ours[place][1].append(percentile(outcome.latencies, 0.99))
+        lost[place] += outcome.lost
+        pipeline.venue.serve(milliseconds: 20)
+        let arguments = ["zmq-ipc", "\(pace.rate)", "\(pace.count)", "\(pace.burst)"]
+        guard let results = bench.floors.results("e2e", arguments) else { continue }
+        for (which, key) in ["p50", "p99"].enumerated() {
+          results["tick-to-opportunity \(key)"].map { floor[place][which].append($0) }
+        }
+        pipeline.venue.serve(milliseconds: 20)
+      }
+    }
+    return paces.indices.flatMap { place in
+      (0..<2).map { which in
+        Figure(
+          latencyNames[place * 2 + which], "us", better: .lower, ours: ours[place][which],
+          floor: floor[place][which],
+          note: "\(paces[place].rate) msg/s in bursts of \(paces[place].burst), \(pipeline.venue.clientCount) streams, "
+            + "\(lost[place]) lost; floor e2e zmq-ipc")
+      }
+    }
+  }
+
+  private static func recovery(_ bench: Bench, _ pipeline: Pipeline) throws -> [Figure] {
+    var times: [Double] = []
+    let requests = pipeline.venue.requestCount
+    for _ in 0..<bench.repetitions {
+      guard let time = try pipeline.recoverScanner() else {
+        bench.remark("the scanner did not recover:\n" + pipeline.said.suffix(8).joined(separator: "\n"))
+        return []
+      }
+      times.append(time)
+    }
+    return [
+      Figure(
+        "scanner.recover", "ms", better: .lower, ours: times,
+        note: "SIGKILL, start, \(BenchVenue.marketCount * 2) books back from the ingestor's memory; "
+          + "\(pipeline.venue.requestCount - requests) requests at the venue meanwhile")
+    ]
+  }
+}
