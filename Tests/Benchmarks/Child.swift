@@ -30,8 +30,8 @@ final class Child {
   /// - Parameters:
   ///   - arguments: the program's path, then its arguments.
   ///   - environment: variables in addition to ours.
-  ///   - directory: where it works.
-  ///   - captures: whether `lines` and `wait` can read what it writes.
+  ///   - captures: whether `takeLines` and `finish` can read what it writes.
+  /// - Throws: `SystemError`.
   init(_ arguments: [String], environment: [String: String] = [:], captures: Bool = true) throws(SystemError) {
     var pipe: [Int32] = [-1, -1]
     if captures { try systemCall("pipe") { Glibc.pipe(&pipe) } }
