@@ -22,5 +22,42 @@ extension Schema {
     SettingDefinition(
       "executor", "depth_tolerance", .decimal(from: "0", to: "1"), default: "0.01", unit: "of the expected cost",
       "how much more the swept depth may cost"),
+    SettingDefinition(
+      "executor", "limit_tolerance", .decimal(from: "0", to: "1"), default: "0.005", unit: "of the limit price",
+      "how much worse than its limit the worst level of a leg may be"),
+    SettingDefinition(
+      "executor", "fast_opportunity_ttl_ms", .integer(1...3_600_000), default: "500", unit: "ms",
+      "the same as opportunity_ttl_ms for finds that follow a trade or a spot price"),
+    SettingDefinition(
+      "executor", "price_age_max_ms", .integer(1...86_400_000), default: "600000", unit: "ms",
+      "a book that was confirmed longer ago is not traded on"),
+    SettingDefinition(
+      "executor", "event_exposure_max", .decimal(from: "0", to: "1000000000"), default: "2000", unit: "dollars",
+      "how much of the exposure one event may have"),
+    SettingDefinition(
+      "executor", "opportunity_exposure_max", .decimal(from: "0", to: "1000000000"), default: "1000",
+      unit: "dollars", "how much one opportunity may cost"),
+    SettingDefinition(
+      "executor", "buy_minimum", .decimal(from: "0", to: "1000000"), default: "1", unit: "dollars",
+      "smaller purchases are not sent: the venue refuses them"),
+    SettingDefinition(
+      "executor", "unwind_attempts_max", .integer(1...100), default: "3", unit: "attempts",
+      "how often the sale of a surplus leg is tried before it counts as stuck"),
+    SettingDefinition(
+      "executor", "unwind_pause_ms", .integer(0...60_000), default: "250", unit: "ms",
+      "the pause before it is tried again"),
+    SettingDefinition(
+      "executor", "failures_max", .integer(1...1_000_000), default: "10", unit: "executions",
+      "so many failed executions in a row open the trading breaker"),
+    SettingDefinition(
+      "executor", "failed_unwinds_max", .integer(1...1_000_000), default: "3", unit: "unwinds",
+      "so many failed unwinds in one day (UTC) open the trading breaker"),
+    SettingDefinition(
+      "executor", "daily_loss_max", .decimal(from: "0.01", to: "1000000000"), default: "200", unit: "dollars",
+      "a loss of this much in one day (UTC) opens the trading breaker"),
+    SettingDefinition(
+      "executor", "live_confirmed", .boolean, default: "false", "the second switch without which no live order is sent"),
+    SettingDefinition(
+      "executor", "key_file", .text, default: "", "the file that holds the signing key; needed by live mode alone"),
   ]
 }

@@ -1,0 +1,338 @@
+internal import Bus
+public import Daemon
+internal import Market
+internal import Store
+
+/// The executor's process: opportunities and books in from the bus, orders and fills out, journalled first.
+///
+/// `run` returns when the process is told to stop.
+public final class ExecutingService {
+  private let context: WorkerContext
+  private let mode: ExecutionMode
+  private let publisher: Publisher
+  private let subscriber: Subscriber
+  private let directory: Directory
+  private let books = FeedBooks()
+  private let desk: ExecutionDesk
+  private let log: ExecutionLog
+  private let healthTopic: TopicHandle
+  private var orderTopics: [Venue: TopicHandle] = [:]
+  private var fillTopics: [Venue: TopicHandle] = [:]
+  private var waiting: [Opportunity] = []
+  private var snapshots: [SnapshotRequest] = []
+  /// Executions that a crash interrupted; they wait for their books.
+  private var interrupted: [[OrderResult]] = []
+  private var interruptedUntil: Int64 = 0
+  private var orderCount: Int64 = 0
+  private var fillCount: Int64 = 0
+
+  /// How long interrupted executions wait for their books before they go on without.
+  private static let interruptedWaitNanoseconds: Int64 = 60_000_000_000
+
+  /// Opens the journal, completes it, and binds to the bus.
+  ///
+  /// - Throws: `ConfigurationError` for a mode that cannot be, `StoreError`, `BusError`.
+  public init(context: WorkerContext) throws {
+    self.context = context
+    let settings = context.settings
+    mode = try ExecutionMode.of(settings)
+    desk = ExecutionDesk(options: ExecutorOptions(settings: settings))
+    log = try ExecutionLog(dataDirectory: context.dataDirectory)
+    let highWaterMark = settings.integer("bus", "high_water_mark_messages")
+    publisher = try Publisher(name: context.name, runDirectory: context.runDirectory, highWaterMark: highWaterMark)
+    subscriber = try Subscriber(
+      name: context.name, topics: [Topic.market, Topic.book, Topic.opportunity, Topic.process],
+      highWaterMark: highWaterMark, reconnectMilliseconds: settings.integer("bus", "reconnect_ms"))
+    directory = try Directory(
+      subscriber: subscriber, runDirectory: context.runDirectory, fixed: settings.list("bus", "publishers")
+    ) { $0.hasPrefix("ingestor") || $0.hasPrefix("scanner") }
+    healthTopic = publisher.topic(Topic.health + context.name)
+    for venue in Venue.allCases {
+      orderTopics[venue] = publisher.topic(Topic.order + venue.rawValue)
+      fillTopics[venue] = publisher.topic(Topic.fill + venue.rawValue)
+    }
+    try restart()
+  }
+
+  // MARK: - Restart
+
+  private func restart() throws {
+    let restart = try log.restart(now: SystemClock.now)
+    desk.restore(fills: restart.fills)
+    desk.restore(executed: restart.executed)
+    var stuck: [String: Money] = [:]
+    for position in restart.stuck {
+      let key = "\(position.instrument.venue.rawValue)/\(position.marketID)"
+      stuck[key] = (stuck[key] ?? .zero) + position.cost
+    }
+    desk.restore(stuck: stuck)
+    if mode == .paper {
+      interrupted = restart.uneven.filter { Execution(recovering: $0, events: [], options: desk.options) != nil }
+    }
+    interruptedUntil = SystemClock.monotonicNanoseconds + Self.interruptedWaitNanoseconds
+    try readFlags()
+    Log.info(
+      "journal read",
+      [
+        "mode": mode.rawValue, "fills": "\(restart.fills.count)", "executed": "\(restart.executed.count)",
+        "orders_closed": "\(restart.closedNow.count)", "interrupted": "\(interrupted.count)",
+        "stuck": "\(restart.stuck.count)", "cash": "\(desk.portfolio.cash)",
+      ])
+  }
+
+  /// Takes up interrupted executions once their books are here; nothing new is begun before.
+  private func resumeInterrupted(_ now: Moment) {
+    guard !interrupted.isEmpty else { return }
+    let isLate = now.monotonicNanoseconds >= interruptedUntil
+    interrupted.removeAll { results in
+      let orders = results.map(\.order)
+      let isReady = orders.allSatisfy { order in
+        books.book(order.instrument).map { books.header($0).state == .live } ?? false
+      }
+      guard isReady || isLate else { return false }
+      let events = Set(
+        orders.compactMap { order in
+          books.market(order.marketID, venue: order.instrument.venue).map { "\($0.venue.rawValue)/\($0.eventID)" }
+        })
+      Log.warning("an interrupted execution is unwound", ["opportunity": "\(orders[0].opportunityID)"])
+      desk.resume(results, events: events, now: now)
+      return true
+    }
+  }
+
+  /// The kill switch and the breaker may be changed by a person while we run.
+  private func readFlags() throws(StoreError) {
+    desk.isKilled = try log.journal.flag(Flag.killSwitch)?.isSet ?? false
+    guard let flag = try log.journal.flag(TradingBreaker.flagName) else { return }
+    if flag.isSet {
+      desk.breaker.open(flag.reason)
+    } else if desk.breaker.isOpen, log.isClear {
+      desk.breaker.lift()
+      Log.info("the trading breaker was lifted", ["reason": flag.reason])
+    }
+  }
+
+  // MARK: - The loop
+
+  /// Executes until told to stop.
+  public func run() {
+    let poller = Poller()
+    let stop = poller.add(descriptor: context.stopDescriptor)
+    let subscriptions = poller.add(publisher)
+    poller.add(subscriber)
+    context.notifyReady(status: "\(mode.rawValue): waiting for opportunities")
+    var nextSecond = SystemClock.monotonicNanoseconds
+    while true {
+      let now = SystemClock.monotonicNanoseconds
+      let due = [nextSecond, desk.nextDue, log.nextDue].compactMap { $0 }.min() ?? nextSecond
+      poller.wait(timeoutMilliseconds: Int(max(0, (due - now + 999_999) / 1_000_000)))
+      if poller.isReady(stop), context.takeStop() { break }
+      if poller.isReady(subscriptions) { publisher.processSubscriptions { snapshots.append($0) } }
+      while subscriber.receive(limit: 512, handle) == 512 { step() }
+      step()
+      if SystemClock.monotonicNanoseconds >= nextSecond {
+        nextSecond = SystemClock.monotonicNanoseconds + 1_000_000_000
+        everySecond()
+      }
+      answerSnapshots()
+    }
+    context.notify("STOPPING=1")
+    log.flush(now: Int64.max) { publish($0) }
+  }
+
+  private var moment: Moment {
+    Moment(time: SystemClock.now, monotonicNanoseconds: SystemClock.monotonicNanoseconds)
+  }
+
+  private func handle(_ event: BusEvent) {
+    books.feed.handle(
+      event, from: subscriber,
+      onMarket: { place in
+        books.marketChanged(place)
+        desk.marketChanged(books.feed.markets[place])
+      }, onBook: { desk.bookChanged($0, books) })
+    switch event {
+    case .message(let stream, _, _, var reader):
+      let topic = subscriber.topic(of: stream)
+      if topic.hasPrefix(Topic.opportunity) {
+        do { waiting.append(try Opportunity(&reader)) } catch {
+          Log.warning("message of the bus could not be read", ["kind": "opportunity", "error": "\(error)"])
+        }
+      } else if topic.hasPrefix(Topic.process) {
+        directory.handle(event)
+      }
+    case .gap(let stream, let missed):
+      Log.warning("messages are missing", ["topic": subscriber.topic(of: stream), "missed": "\(missed)"])
+    case .restarted(let stream):
+      Log.info("publisher started anew", ["topic": subscriber.topic(of: stream)])
+    case .snapshotEnd: break
+    }
+  }
+
+  private func step() {
+    log.flush(now: SystemClock.monotonicNanoseconds) { publish($0) }
+    resumeInterrupted(moment)
+    considerWaiting()
+    work()
+  }
+
+  // MARK: - Opportunities
+
+  /// Looks at what has come, in one go: all orders that result become durable in one commit.
+  private func considerWaiting() {
+    guard !waiting.isEmpty else { return }
+    defer { waiting.removeAll(keepingCapacity: true) }
+    desk.canJournal = log.isClear && interrupted.isEmpty
+    var batches: [OrderBatch] = []
+    for opportunity in waiting {
+      switch desk.approve(opportunity, books, now: SystemClock.now) {
+      case .success(let approved):
+        if mode == .dryRun {
+          logRehearsal(approved)
+          desk.abandon(opportunity.id)
+        } else {
+          batches.append(OrderBatch(approved))
+        }
+      case .failure(let rejection):
+        Log.debug("not executed", ["opportunity": "\(opportunity.id)", "reason": "\(rejection)"])
+      }
+    }
+    guard !batches.isEmpty else { return }
+    do {
+      for durable in try DurableOrders.record(batches, in: log.journal) { send(durable) }
+    } catch {
+      // One bad batch must not cost the others: each by itself.
+      for batch in batches { recordAlone(batch) }
+    }
+  }
+
+  private func recordAlone(_ batch: OrderBatch) {
+    do {
+      for durable in try DurableOrders.record([batch], in: log.journal) { send(durable) }
+    } catch {
+      desk.abandon(batch.executionID)
+      Log.error("orders could not be journalled, and are not sent", ["error": "\(error)"])
+    }
+  }
+
+  private func send(_ durable: DurableOrders) {
+    for order in durable.batch.orders { publish(order) }
+    let results = desk.accept(durable, now: moment)
+    if !results.isEmpty { write([.results(results)]) }
+  }
+
+  private func logRehearsal(_ approved: RiskApproved) {
+    for order in approved.split + approved.orders {
+      Log.info(
+        "would send",
+        [
+          "order": order.id, "instrument": "\(order.instrument)", "side": "\(order.side)", "limit": "\(order.limit)",
+          "quantity": "\(order.quantity)", "profit": "\(approved.profit)",
+        ])
+    }
+  }
+
+  // MARK: - Work and its records
+
+  private func work() {
+    let now = moment
+    guard let due = desk.nextDue, due <= now.monotonicNanoseconds else { return }
+    let output = desk.work(books, now: now)
+    var entries: [JournalEntry] = []
+    if !output.results.isEmpty { entries.append(.results(output.results)) }
+    entries += output.unwinds.map { .unwind($0) }
+    if !output.stuck.isEmpty { entries.append(.stuck(output.stuck, time: now.time)) }
+    if output.hasOpenedBreaker, let reason = desk.breaker.openReason {
+      entries.append(.breaker(reason: reason, time: now.time))
+      Log.error("the trading breaker has opened", ["reason": reason])
+    }
+    for report in output.reports { logReport(report) }
+    for leg in output.stuck {
+      Log.error(
+        "UnwindFailed",
+        [
+          "order": leg.order.id, "instrument": "\(leg.order.instrument)", "quantity": "\(leg.quantity)",
+          "cost": "\(leg.cost)",
+        ])
+    }
+    write(entries)
+  }
+
+  private func logReport(_ report: ExecutionReport) {
+    Log.info(
+      "executed",
+      [
+        "opportunity": "\(report.id)", "strategy": report.strategy.rawValue, "outcome": report.outcome.rawValue,
+        "sets": "\(report.sets)", "result": "\(report.result)", "unwind_loss": "\(report.unwindLoss)",
+        "fees": "\(report.fees)",
+      ])
+  }
+
+  private func write(_ entries: [JournalEntry]) {
+    log.append(entries, now: SystemClock.monotonicNanoseconds) { publish($0) }
+  }
+
+  // MARK: - What is told
+
+  private func publish(_ news: JournalNews) {
+    switch news {
+    case .results(let results, let newFills):
+      for result in results { publish(result.order) }
+      for fill in newFills {
+        fillCount += 1
+        if let topic = fillTopics[fill.instrument.venue] { publisher.publish(topic) { fill.encode($0) } }
+      }
+    case .unwind(let durable):
+      for order in durable.batch.orders { publish(order) }
+      // An unwind has nothing to split, so nothing is known at once.
+      _ = desk.accept(durable, now: moment)
+    case .none: break
+    }
+  }
+
+  private func publish(_ order: Order) {
+    orderCount += 1
+    if let topic = orderTopics[order.instrument.venue] { publisher.publish(topic) { order.encode($0) } }
+  }
+
+  /// Whoever joins gets the newest orders and fills.
+  private func answerSnapshots() {
+    guard !snapshots.isEmpty else { return }
+    defer { snapshots.removeAll(keepingCapacity: true) }
+    let orders = (try? log.journal.orders(limit: 500)) ?? []
+    let fills = (try? log.journal.fills(limit: 500)) ?? []
+    for request in snapshots {
+      for order in orders.reversed() {
+        if let topic = orderTopics[order.instrument.venue] {
+          publisher.publishSnapshot(request, topic) { order.encode($0) }
+        }
+      }
+      for fill in fills.reversed() {
+        if let topic = fillTopics[fill.instrument.venue] {
+          publisher.publishSnapshot(request, topic) { fill.encode($0) }
+        }
+      }
+      publisher.endSnapshot(request)
+    }
+  }
+
+  private func everySecond() {
+    do { try readFlags() } catch { Log.warning("flags could not be read", ["error": "\(error)"]) }
+    var counters = desk.counters
+    let feed = books.feed
+    counters["messages_received"] = Int64(subscriber.receivedCount)
+    counters["messages_missed"] = Int64(subscriber.missedCount)
+    counters["messages_malformed"] = Int64(subscriber.malformedCount + feed.counters.malformed)
+    counters["books_live"] = Int64(feed.liveBookCount)
+    counters["in_flight"] = Int64(desk.inFlightCount)
+    counters["orders"] = orderCount
+    counters["fills"] = fillCount
+    counters["journal_waiting"] = Int64(log.waitingCount)
+    counters["breaker_open"] = desk.breaker.isOpen ? 1 : 0
+    counters["kill_switch"] = desk.isKilled ? 1 : 0
+    counters["cash_cents"] = desk.portfolio.cash.raw / 1_000_000
+    counters["exposure_cents"] = desk.portfolio.exposure.raw / 1_000_000
+    let message = HealthMessage(name: context.name, counters: counters)
+    publisher.publish(healthTopic) { message.encode($0) }
+  }
+}

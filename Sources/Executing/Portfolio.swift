@@ -1,0 +1,130 @@
+public import Market
+
+/// What the paper broker's account holds: cash and shares, and what is promised to orders under way.
+///
+/// A value that is rebuilt from the journal's fills at every start. The ledger of record is the settler's; this one
+/// serves the checks.
+public struct Portfolio: Sendable {
+  /// Shares of one instrument.
+  public struct Position: Hashable, Sendable {
+    /// The market that the instrument is an outcome of.
+    public var marketID: String
+    /// How many shares.
+    public var quantity = Quantity.zero
+    /// What they cost, fees included.
+    public var cost = Money.zero
+  }
+
+  /// Money promised to an execution that is under way.
+  struct Reservation: Sendable {
+    var events: Set<String>
+    var amount: Money
+  }
+
+  /// Cash, before what is promised.
+  public private(set) var cash: Money
+  /// Shares by instrument; instruments without any are not here.
+  public private(set) var positions: [InstrumentID: Position] = [:]
+  /// Positions that an unwind could not sell: their cost by event.
+  private var stuck: [String: Money] = [:]
+  private var reservations: [UInt64: Reservation] = [:]
+
+  /// An account with cash alone.
+  public init(cash: Money) { self.cash = cash }
+
+  /// How many shares of an instrument there are.
+  public func held(_ instrument: InstrumentID) -> Quantity { positions[instrument]?.quantity ?? .zero }
+
+  // MARK: - What happens
+
+  /// Books a fill: cash and shares change hands.
+  public mutating func apply(_ fill: Fill) {
+    switch fill.side {
+    case .buy:
+      cash = cash - fill.notional - fill.fee
+      var position = positions[fill.instrument] ?? Position(marketID: fill.marketID)
+      position.quantity += fill.quantity
+      position.cost = position.cost + fill.notional + fill.fee
+      positions[fill.instrument] = position
+    case .sell:
+      cash = cash + fill.notional - fill.fee
+      remove(fill.quantity, of: fill.instrument)
+    }
+  }
+
+  /// Gives complete sets of a market back for 1 each, as the venue's merge does; what is left is one outcome's surplus.
+  public mutating func mergeSets(of market: PredictionMarket) {
+    guard market.outcomes.count == 2 else { return }
+    let instruments = market.outcomes.map { InstrumentID(venue: market.venue, symbol: $0.token) }
+    let sets = min(held(instruments[0]), held(instruments[1]))
+    guard sets.raw > 0 else { return }
+    cash = cash + Money(.one, times: sets, rounding: .down)
+    for instrument in instruments { remove(sets, of: instrument) }
+  }
+
+  /// Pays out a resolved market: its shares become what their outcomes pay.
+  public mutating func settle(_ market: PredictionMarket) {
+    guard let payouts = market.payouts, payouts.count == market.outcomes.count else { return }
+    for (outcome, payout) in zip(market.outcomes, payouts) {
+      let instrument = InstrumentID(venue: market.venue, symbol: outcome.token)
+      guard let position = positions[instrument] else { continue }
+      cash = cash + Money(payout, times: position.quantity, rounding: .down)
+      positions[instrument] = nil
+    }
+  }
+
+  private mutating func remove(_ quantity: Quantity, of instrument: InstrumentID) {
+    guard var position = positions[instrument] else { return }
+    let part = min(quantity, position.quantity)
+    if part == position.quantity {
+      positions[instrument] = nil
+      return
+    }
+    let cost = Int64(Int128(position.cost.raw) * Int128(part.raw) / Int128(position.quantity.raw))
+    position.quantity -= part
+    position.cost -= Money(raw: cost)
+    positions[instrument] = position
+  }
+
+  // MARK: - What is promised
+
+  /// Promises money to an execution.
+  mutating func reserve(_ amount: Money, for execution: UInt64, events: Set<String>) {
+    reservations[execution] = Reservation(events: events, amount: amount)
+  }
+
+  /// Takes the promise back: the execution is over, and its fills are booked.
+  mutating func release(_ execution: UInt64) { reservations[execution] = nil }
+
+  /// Counts a stuck position's cost against its event until a person has dealt with it.
+  mutating func setStuck(_ costs: [String: Money]) { stuck = costs }
+
+  /// Adds one stuck position.
+  mutating func addStuck(_ cost: Money, event: String) { stuck[event] = (stuck[event] ?? .zero) + cost }
+
+  /// Cash that no execution was promised.
+  public var availableCash: Money { reservations.values.reduce(cash) { $0 - $1.amount } }
+
+  /// What is at risk: in flight and stuck.
+  public var exposure: Money {
+    stuck.values.reduce(reservations.values.reduce(Money.zero) { $0 + $1.amount }) { $0 + $1 }
+  }
+
+  /// What is at risk in one event.
+  public func exposure(ofEvent event: String) -> Money {
+    reservations.values.filter { $0.events.contains(event) }.reduce(stuck[event] ?? .zero) { $0 + $1.amount }
+  }
+
+  /// The first limit that leaves no room at all, and the room under the tightest one.
+  func room(events: Set<String>, options: ExecutorOptions) -> (amount: Money, limit: Rejection.ExposureLimit) {
+    var tightest: (amount: Money, limit: Rejection.ExposureLimit) = (options.opportunityExposureMax, .opportunity)
+    for event in events {
+      let left = options.eventExposureMax - exposure(ofEvent: event)
+      if left < tightest.amount { tightest = (left, .event) }
+    }
+    let total = options.exposureMax - exposure
+    if total < tightest.amount { tightest = (total, .total) }
+    if availableCash < tightest.amount { tightest = (availableCash, .cash) }
+    return tightest
+  }
+}
