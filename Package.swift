@@ -102,7 +102,7 @@ let checks: [Target] = [
   tests("IngestingTests", ["Ingesting", "Venues", "Web", "Bus", "Market", "Daemon"]),
   tests("ScanningTests", ["Scanning", "Bus", "Market", "Daemon"]),
   tests("ExecutingTests", ["Executing", "Store", "Bus", "Market", "Daemon"]),
-  tests("SettlingTests", ["Settling", "Store", "Venues", "Bus", "Market", "Daemon"]),
+  tests("SettlingTests", ["Settling", "Store", "Venues", "Web", "Bus", "Market", "Daemon"]),
   tests("SupervisingTests", ["Supervising", "Web", "Market", "Daemon"]),
   tests("SimulatingTests", ["Simulating", "Web", "Market", "Daemon"]),
   tests("PresentingTests", ["Presenting", "Market", "Daemon"]),

@@ -46,23 +46,25 @@ public final class Journal {
   public func record(orders: [Order]) throws(StoreError) {
     guard !orders.isEmpty else { return }
     try database.transaction { () throws(StoreError) in
-      for order in orders {
-        try database.execute(
-          """
-          INSERT INTO orders (id, opportunity_id, strategy, venue, symbol, market_id, side, price_limit, quantity,
-            time_in_force, is_unwind, created_at, state, filled, updated_at, reason)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-          """,
-          [
-            .text(order.id), .integer(Int64(bitPattern: order.opportunityID)), .text(order.strategy.rawValue),
-            .text(order.instrument.venue.rawValue), .text(order.instrument.symbol), .text(order.marketID),
-            .integer(Int64(order.side.rawValue)), .integer(order.limit.raw), .integer(order.quantity.raw),
-            .text(order.timeInForce.rawValue), .integer(order.isUnwind ? 1 : 0),
-            .integer(order.createdAt.nanoseconds), .text(order.state.rawValue), .integer(order.filled.raw),
-            .integer(order.updatedAt.nanoseconds), .text(order.reason),
-          ])
-      }
+      for order in orders { try insert(order) }
     }
+  }
+
+  private func insert(_ order: Order) throws(StoreError) {
+    try database.execute(
+      """
+      INSERT INTO orders (id, opportunity_id, strategy, venue, symbol, market_id, side, price_limit, quantity,
+        time_in_force, is_unwind, created_at, state, filled, updated_at, reason)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      """,
+      [
+        .text(order.id), .integer(Int64(bitPattern: order.opportunityID)), .text(order.strategy.rawValue),
+        .text(order.instrument.venue.rawValue), .text(order.instrument.symbol), .text(order.marketID),
+        .integer(Int64(order.side.rawValue)), .integer(order.limit.raw), .integer(order.quantity.raw),
+        .text(order.timeInForce.rawValue), .integer(order.isUnwind ? 1 : 0),
+        .integer(order.createdAt.nanoseconds), .text(order.state.rawValue), .integer(order.filled.raw),
+        .integer(order.updatedAt.nanoseconds), .text(order.reason),
+      ])
   }
 
   /// Writes what became of one order, with its fills, in one commit.
@@ -93,6 +95,45 @@ public final class Journal {
       return added
     }
   }
+
+  /// Takes a fill back whose match failed at the venue after all (X2), in one commit.
+  ///
+  /// A fill is never changed or removed: an order of the opposite side is written, `reversal/SEQUENCE`, which is filled
+  /// at the same price, with the fee negated. So cash and shares are what they were, and whoever follows the fills
+  /// sees it. It may be repeated.
+  /// - Parameters:
+  ///   - sequence: the fill that did not come about.
+  ///   - reason: what the venue said.
+  ///   - time: when.
+  /// - Returns: the fill that takes it back, with its sequence number.
+  /// - Throws: `StoreError`; `missing` where there is no such fill, `conflict` where it is a reversal itself.
+  @discardableResult
+  public func reverse(fill sequence: Int64, reason: String, at time: Timestamp) throws(StoreError) -> Fill {
+    try database.transaction { () throws(StoreError) in
+      let id = Self.reversalPrefix + String(sequence)
+      if let earlier = try fills(ofOrder: id).first { return earlier }
+      guard let fill = try fills(after: sequence - 1, limit: 1).first, fill.sequence == sequence,
+        let order = try order(id: fill.orderID)
+      else { throw StoreError(.missing, operation: "reverse fill \(sequence)", message: "there is no such fill") }
+      guard !order.id.hasPrefix(Self.reversalPrefix) else {
+        throw StoreError(.conflict, operation: "reverse fill \(sequence)", message: "it is a reversal itself")
+      }
+      var reversal = Order(
+        id: id, opportunityID: order.opportunityID, strategy: fill.strategy, instrument: fill.instrument,
+        marketID: fill.marketID, side: fill.side.opposite, limit: fill.price, quantity: fill.quantity,
+        timeInForce: .fok, isUnwind: true, createdAt: time)
+      reversal.reason = reason
+      try insert(reversal)
+      reversal.state = .filled
+      reversal.filled = fill.quantity
+      let counter = Fill(
+        orderID: id, strategy: fill.strategy, instrument: fill.instrument, marketID: fill.marketID,
+        side: reversal.side, price: fill.price, quantity: fill.quantity, fee: -fill.fee, time: time)
+      return try apply(OrderChange(order: reversal, fills: [counter]))[0]
+    }
+  }
+
+  private static let reversalPrefix = "reversal/"
 
   private func apply(_ change: OrderChange) throws(StoreError) -> [Fill] {
     let order = change.order

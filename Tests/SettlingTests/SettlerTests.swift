@@ -208,6 +208,26 @@ import Testing
     #expect(try ledger.verify().isSound)
   }
 
+  @Test func `a fill whose match failed leaves neither cash nor shares behind`() throws {
+    let journal = try journal()
+    let (ledger, settler) = try open()
+    try settler.openAccount(Money(dollars: 1000), at: noon)
+    try journal.execute([
+      try fill(1, .buy, yes, "100", at: "0.4", fee: "0.5"), try fill(2, .buy, yes, "50", at: "0.5", fee: "0.25"),
+    ])
+    _ = try settler.bookNewFills(from: journal)
+    try journal.reverse(fill: 2, reason: "FAILED", at: noon)
+    _ = try settler.bookNewFills(from: journal)
+    // 1000 − 40.50; the 50 leave at their average cost of 65 ÷ 150, and the difference to 25 is realised.
+    let summary = equity(settler)
+    #expect(summary.cash == (try money("959.5")))
+    #expect(summary.fees == (try money("0.5")))
+    #expect(settler.positions.map(\.quantity) == [try quantity("100")])
+    #expect(summary.equity == (try money("999.5")) + summary.realised + summary.unrealised)
+    #expect(summary.equity == summary.cash + summary.positionValue)
+    #expect(try ledger.verify().isSound)
+  }
+
   @Test func `a market of which nothing is held any more is not waited for`() throws {
     let journal = try journal()
     let (ledger, settler) = try open()

@@ -140,6 +140,32 @@ import Testing
     #expect(throws: StoreError.self) { try reader.record(orders: [try sampleOrder("b")]) }
   }
 
+  @Test func `a fill whose match failed is taken back once, by a fill of its own`() throws {
+    let journal = try Journal(path: path)
+    var order = try sampleOrder("a")
+    try journal.record(orders: [order])
+    order.state = .filled
+    order.filled = try quantity("100")
+    let fill = try sampleFill(of: order, quantity: "100")
+    try journal.update(order: order, fills: [fill])
+    let later = noon.advanced(bySeconds: 60)
+    let reversal = try journal.reverse(fill: 1, reason: "FAILED on chain", at: later)
+    #expect(reversal.sequence == 2)
+    #expect(reversal.side == .sell)
+    #expect(reversal.price == fill.price && reversal.quantity == fill.quantity && reversal.fee == -fill.fee)
+    #expect(try journal.reverse(fill: 1, reason: "again", at: later) == reversal)
+    #expect(try journal.fills(after: 0, limit: 10).map(\.sequence) == [1, 2])
+    let stored = try journal.order(id: "reversal/1")
+    #expect(stored?.state == .filled)
+    #expect(stored?.reason == "FAILED on chain")
+    #expect(stored?.opportunityID == order.opportunityID)
+    let missing = #expect(throws: StoreError.self) { try journal.reverse(fill: 7, reason: "", at: later) }
+    #expect(missing?.code == .missing)
+    let twice = #expect(throws: StoreError.self) { try journal.reverse(fill: 2, reason: "", at: later) }
+    #expect(twice?.code == .conflict)
+    #expect(try journal.lastSequence() == 2)
+  }
+
   @Test func `orders are listed newest first`() throws {
     let journal = try Journal(path: path)
     for number in 0..<5 {
