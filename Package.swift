@@ -68,7 +68,7 @@ let libraries: [Target] = [
   room("Settling", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
   room("Supervising", ["CLinux", "Web", "Bus", "Market", "Daemon"]),
   room("Simulating", ["CBotan", "Web", "Bus", "Market", "Daemon"]),
-  room("Presenting", ["Web", "Bus", "Store", "Market", "Daemon"]),
+  room("Presenting", ["CLinux", "Web", "Bus", "Store", "Market", "Daemon"]),
 ]
 
 let executables: [Target] = [
@@ -105,7 +105,7 @@ let checks: [Target] = [
   tests("SettlingTests", ["Settling", "Store", "Venues", "Web", "Bus", "Market", "Daemon"]),
   tests("SupervisingTests", ["Supervising", "Web", "Market", "Daemon"]),
   tests("SimulatingTests", ["Simulating", "Web", "Market", "Daemon"]),
-  tests("PresentingTests", ["Presenting", "Market", "Daemon"]),
+  tests("PresentingTests", ["Presenting", "Web", "Bus", "Store", "Market", "Daemon"]),
   tests("SystemTests", ["Bus", "Web", "Store", "Market", "Daemon"]),
 ]
 
