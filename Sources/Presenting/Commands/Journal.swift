@@ -13,7 +13,8 @@ extension Command {
       .init("filled", "FILLED", isNumber: true), .init("time_in_force", "KIND"), .init("state", "STATE"),
       .init("unwind", nil), .init("updated_at", nil), .init("reason", "REASON"),
     ])
-    for order in try openJournal(context).orders(limit: try context.limit()) {
+    let limit = try context.limit()
+    for order in try openJournal(context).orders(limit: limit) {
       report.add([
         .time(order.createdAt), .id(order.id), .text(String(order.opportunityID, radix: 16)),
         .text(order.strategy.rawValue), .text(order.instrument.venue.rawValue), .id(order.instrument.symbol),
@@ -35,7 +36,8 @@ extension Command {
       .init("side", "SIDE"), .init("price", "PRICE", isNumber: true), .init("quantity", "QUANTITY", isNumber: true),
       .init("notional", "NOTIONAL", isNumber: true), .init("fee", "FEE", isNumber: true),
     ])
-    for fill in try openJournal(context).fills(limit: try context.limit()) {
+    let limit = try context.limit()
+    for fill in try openJournal(context).fills(limit: limit) {
       report.add([
         .integer(fill.sequence), .time(fill.time), .id(fill.orderID), .text(fill.strategy.rawValue),
         .text(fill.instrument.venue.rawValue), .id(fill.instrument.symbol), .text(fill.marketID),
@@ -50,8 +52,8 @@ extension Command {
     "trades", options: [.limit, .json],
     "Shows the newest executions, each all orders of one opportunity, also when nothing runs"
   ) { context in
-    let journal = try openJournal(context)
     let limit = try context.limit()
+    let journal = try openJournal(context)
     // An execution has at most a few dozen orders, unwinds included.
     let orders = try journal.orders(limit: min(limit * 40, 1_000_000))
     var report = Report([

@@ -74,7 +74,8 @@ private struct ProcessLog {
   private var capital: String { stream == "stdout" ? "Stdout" : "Stderr" }
 
   private func tail(_ bytes: Int) throws -> (text: String, size: Int) {
-    let answer = try supervisor.call("supervisor.tailProcess\(capital)Log", [.string(process), 0, .integer(Int64(bytes))])
+    let answer = try supervisor.call(
+      "supervisor.tailProcess\(capital)Log", [.string(process), 0, .integer(Int64(bytes))])
     guard let values = answer.array, values.count == 3, let text = values[0].string, let size = values[1].integer else {
       throw ToolError(.failed, "the supervisor's answer cannot be read")
     }

@@ -188,7 +188,8 @@ package enum RunSummary {
 
   private static func profit(_ view: GroupView) -> String {
     guard let profit = view.profit else { return "nothing booked yet" }
-    return "\(Figures.signed(profit.realised.raw, 2)) realised, \(Figures.signed(profit.unrealised.raw, 2)) unrealised, "
+    return
+      "\(Figures.signed(profit.realised.raw, 2)) realised, \(Figures.signed(profit.unrealised.raw, 2)) unrealised, "
       + "\(Figures.decimal(profit.fees.raw, 2)) fees, equity \(Figures.decimal(profit.equity.raw, 2))"
   }
 

@@ -34,6 +34,9 @@ public struct Tally: Sendable {
     /// From the begin of each window that was found to its find, in nanoseconds, sorted.
     public var latencies: [Int64] = []
 
+    /// Nothing planted, nothing found.
+    public init() {}
+
     /// The latency that a share of all finds did not exceed (nearest rank); nil where there are none.
     public func latency(percentile: Int) -> Int64? {
       guard !latencies.isEmpty else { return nil }
