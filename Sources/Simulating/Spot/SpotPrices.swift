@@ -1,0 +1,224 @@
+package import Market
+
+/// A coin whose price the simulated exchanges quote.
+package enum Coin: Int, CaseIterable, Sendable {
+  case btc, eth, sol
+
+  /// `BTC`.
+  package var symbol: String {
+    switch self {
+    case .btc: "BTC"
+    case .eth: "ETH"
+    case .sol: "SOL"
+    }
+  }
+
+  /// `Bitcoin`.
+  package var name: String {
+    switch self {
+    case .btc: "Bitcoin"
+    case .eth: "Ethereum"
+    case .sol: "Solana"
+    }
+  }
+
+  /// The level that the price moves around, in cents.
+  var baseCents: Int64 {
+    switch self {
+    case .btc: 6_432_100
+    case .eth: 312_450
+    case .sol: 14_870
+    }
+  }
+
+  /// What trades in an ordinary minute, in units of 10⁻⁸ coins for each of the minute's 240 trades.
+  var tradeUnits: UInt64 {
+    switch self {
+    case .btc: 3_000_000
+    case .eth: 45_000_000
+    case .sol: 900_000_000
+    }
+  }
+}
+
+/// Open, high, low, close and volume of one period; prices in cents.
+package struct SpotCandle: Hashable, Sendable {
+  package var open: Int64
+  package var high: Int64
+  package var low: Int64
+  package var close: Int64
+  /// In units of 10⁻⁸ coins.
+  package var volume: Int128
+  package var trades: Int
+
+  /// Takes in a later candle.
+  mutating func extend(by next: SpotCandle) {
+    high = max(high, next.high)
+    low = min(low, next.low)
+    close = next.close
+    volume += next.volume
+    trades += next.trades
+  }
+}
+
+/// The price of every coin at every moment since 2024: a function of seed and time, and of nothing else.
+///
+/// At whole minutes the price is the base, moved by value noise on eighteen time scales, one minute to three months,
+/// each √2 times as strong as the one below it, as in a random walk. Within a minute it goes in straight lines over
+/// the minute's high and low, at seconds that the seed picks. So a candle of any past minute costs a few hundred
+/// nanoseconds and is the same after a restart.
+package struct SpotPrices: Sendable {
+  /// How far apart trades are: each has a number, its time divided by this.
+  package static let tradeMilliseconds: Int64 = 250
+  /// Trades in a minute.
+  package static let tradesPerMinute = 240
+  /// When the exchanges opened, in minutes since 1970: 2024-01-01.
+  package static let firstMinute: Int64 = 28_401_120
+
+  private let seed: Seed
+
+  package init(seed: Seed) { self.seed = seed }
+
+  /// The price at the start of a minute, before an exchange's own offset: the close of the minute before.
+  package func boundary(_ coin: Coin, minute: Int64) -> Int64 {
+    var relative: Int64 = 0
+    for scale in 0..<SpotPrices.amplitudes.count {
+      let cell = minute >> Int64(scale)
+      let width: Int64 = 1 << Int64(scale)
+      let left = lattice(coin, scale, cell)
+      let within = minute - cell * width
+      let value = within == 0 ? left : left + (lattice(coin, scale, cell + 1) - left) * within / width
+      relative += value * SpotPrices.amplitudes[scale] / 1_000_000
+    }
+    return coin.baseCents + coin.baseCents * relative / 1_000_000_000
+  }
+
+  /// A whole minute, before an exchange's own offset.
+  package func minute(_ coin: Coin, _ minute: Int64) -> SpotCandle {
+    candle(path(coin, minute), volumeOf: coin, minute)
+  }
+
+  /// The price at a moment: what the last trade paid.
+  package func price(_ coin: Coin, milliseconds: Int64) -> Int64 {
+    let minute = SpotPrices.floorDivide(milliseconds, 60_000)
+    let trade = (milliseconds - minute * 60_000) / SpotPrices.tradeMilliseconds
+    return path(coin, minute).price(trade: Int(trade))
+  }
+
+  /// The part of a minute up to a moment in it, by its trades so far.
+  package func openMinute(_ coin: Coin, milliseconds: Int64) -> SpotCandle {
+    let minute = SpotPrices.floorDivide(milliseconds, 60_000)
+    let path = path(coin, minute)
+    let last = Int((milliseconds - minute * 60_000) / SpotPrices.tradeMilliseconds)
+    var result = SpotCandle(open: path.open, high: path.open, low: path.open, close: path.open, volume: 0, trades: 0)
+    for trade in 0...last {
+      let price = path.price(trade: trade)
+      result.high = max(result.high, price)
+      result.low = min(result.low, price)
+      result.close = price
+      result.volume += Int128(quantity(coin, trade: minute * Int64(SpotPrices.tradesPerMinute) + Int64(trade)))
+    }
+    result.trades = last + 1
+    return result
+  }
+
+  /// How much the trade of a number was for, in units of 10⁻⁸ coins: those of a minute add up to its volume.
+  package func quantity(_ coin: Coin, trade: Int64) -> Int64 {
+    let minute = SpotPrices.floorDivide(trade, Int64(SpotPrices.tradesPerMinute))
+    let mean = meanQuantity(coin, minute)
+    let pair = seed.bits(.trade, UInt64(bitPattern: (trade / 2) * 3 + Int64(coin.rawValue)))
+    let deviation = Int64(pair % UInt64(mean / 2)) * 2 - mean / 2
+    return trade % 2 == 0 ? mean + deviation : mean - deviation
+  }
+
+  /// Whether the buyer of the trade of a number was the maker, so that the taker sold.
+  package func isBuyerMaker(_ coin: Coin, trade: Int64) -> Bool {
+    seed.bits(.trade, UInt64(bitPattern: trade * 5 + Int64(coin.rawValue))) & 0x100 != 0
+  }
+
+  /// What an exchange adds to the price, in cents: always the same, and below 0.05 %.
+  package static func offset(_ venue: Venue, _ coin: Coin) -> Int64 {
+    let parts: Int64 =
+      switch venue {
+      case .binance: 11
+      case .coinbase: -14
+      case .kraken: 6
+      case .okx: -5
+      case .bybit: 17
+      default: 0
+      }
+    return coin.baseCents * parts / 100_000
+  }
+
+  /// Whether the coin closed at least as high at the end of a window as at its start: what up/down markets ask.
+  package func isUp(_ coin: Coin, opensAt: Timestamp, closesAt: Timestamp) -> Bool {
+    boundary(coin, minute: closesAt.seconds / 60) >= boundary(coin, minute: opensAt.seconds / 60)
+  }
+
+  // MARK: Inside
+
+  /// Strengths of the scales in 10⁻⁹ of the price.
+  private static let amplitudes: [Int64] = (0..<18).map { scale in
+    var amplitude: Int64 = 220_000
+    for step in 0..<scale { amplitude = step % 2 == 0 ? amplitude * 1414 / 1000 : amplitude * 1415 / 1000 }
+    return amplitude
+  }
+
+  /// From −10⁶ to 10⁶.
+  private func lattice(_ coin: Coin, _ scale: Int, _ cell: Int64) -> Int64 {
+    let number = UInt64(bitPattern: cell) &* 64 &+ UInt64(scale * 3 + coin.rawValue)
+    return Int64(seed.bits(.noise, number) % 2_000_001) - 1_000_000
+  }
+
+  private func meanQuantity(_ coin: Coin, _ minute: Int64) -> Int64 {
+    let bits = seed.bits(.volume, UInt64(bitPattern: minute * 3 + Int64(coin.rawValue)))
+    return Int64(coin.tradeUnits / 2 + bits % coin.tradeUnits)
+  }
+
+  private func path(_ coin: Coin, _ minute: Int64) -> MinutePath {
+    let open = boundary(coin, minute: minute)
+    let close = boundary(coin, minute: minute + 1)
+    let bits = seed.bits(.wick, UInt64(bitPattern: minute * 3 + Int64(coin.rawValue)))
+    let reach = UInt64(max(2, open / 4000))
+    return MinutePath(
+      open: open, close: close,
+      high: max(open, close) + Int64(bits % reach),
+      low: max(1, min(open, close) - Int64((bits >> 20) % reach)),
+      firstTrade: 8 + Int((bits >> 40) % 108), secondTrade: 122 + Int((bits >> 50) % 108), highFirst: bits >> 63 == 0)
+  }
+
+  private func candle(_ path: MinutePath, volumeOf coin: Coin, _ minute: Int64) -> SpotCandle {
+    SpotCandle(
+      open: path.open, high: path.high, low: path.low, close: path.close,
+      volume: Int128(meanQuantity(coin, minute)) * Int128(SpotPrices.tradesPerMinute), trades: SpotPrices.tradesPerMinute)
+  }
+
+  static func floorDivide(_ value: Int64, _ by: Int64) -> Int64 {
+    value >= 0 ? value / by : -((by - 1 - value) / by)
+  }
+}
+
+/// Straight lines from the open over high and low, in either order, to the close.
+private struct MinutePath {
+  let open: Int64
+  let close: Int64
+  let high: Int64
+  let low: Int64
+  /// The trades that reach the first and the second extreme.
+  let firstTrade: Int
+  let secondTrade: Int
+  let highFirst: Bool
+
+  func price(trade: Int) -> Int64 {
+    let first = highFirst ? high : low
+    let second = highFirst ? low : high
+    let last = SpotPrices.tradesPerMinute - 1
+    if trade <= firstTrade { return line(open, first, trade, firstTrade) }
+    if trade <= secondTrade { return line(first, second, trade - firstTrade, secondTrade - firstTrade) }
+    return line(second, close, trade - secondTrade, last - secondTrade)
+  }
+
+  private func line(_ from: Int64, _ to: Int64, _ step: Int, _ steps: Int) -> Int64 {
+    from + (to - from) * Int64(step) / Int64(steps)
+  }
+}
