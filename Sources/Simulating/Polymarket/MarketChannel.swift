@@ -1,4 +1,4 @@
-package import Market
+internal import Market
 
 // The messages of the WebSocket's market channel. Each is rendered once and sent to all who watch.
 

@@ -1,5 +1,5 @@
 internal import Glibc
-package import Market
+internal import Market
 
 extension World {
   /// How far ahead up/down markets are listed, in minutes, and brief markets, in seconds.

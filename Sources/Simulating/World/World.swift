@@ -4,7 +4,7 @@ package import Market
 ///
 /// Pure: the time is passed in, nothing is read or written outside. What subscribers must be told collects in
 /// `outbox`; whoever drives the world sends it and clears it.
-package struct World: Sendable {
+package struct World {
   package let options: SimulatorOptions
   package let seed: Seed
   package var random: SeededRandom

@@ -1,0 +1,79 @@
+import Market
+import Simulating
+import Testing
+
+@Suite struct SpotTests {
+  let prices = SpotPrices(seed: Seed(7))
+  let minute = moment.seconds / 60
+
+  @Test func `the price of a moment does not depend on when it is asked for`() {
+    let again = SpotPrices(seed: Seed(7))
+    for coin in Coin.allCases {
+      for step in 0..<1000 {
+        let time = moment.milliseconds - Int64(step) * 777
+        #expect(prices.price(coin, milliseconds: time) == again.price(coin, milliseconds: time))
+      }
+    }
+    #expect(SpotPrices(seed: Seed(8)).boundary(.btc, minute: minute) != prices.boundary(.btc, minute: minute))
+  }
+
+  @Test func `a minute's candle holds every trade of it, and minutes join without a gap`() {
+    for coin in Coin.allCases {
+      for step in 0..<200 {
+        let candle = prices.minute(coin, minute - Int64(step))
+        #expect(candle.low <= min(candle.open, candle.close) && candle.high >= max(candle.open, candle.close))
+        #expect(candle.close == prices.minute(coin, minute - Int64(step) + 1).open)
+        var volume: Int128 = 0
+        var seen = (low: Int64.max, high: Int64.min)
+        for trade in 0..<Int64(SpotPrices.tradesPerMinute) {
+          let time = (minute - Int64(step)) * 60_000 + trade * SpotPrices.tradeMilliseconds
+          let price = prices.price(coin, milliseconds: time)
+          seen = (min(seen.low, price), max(seen.high, price))
+          volume += Int128(prices.quantity(coin, trade: (minute - Int64(step)) * 240 + trade))
+        }
+        #expect(seen.low == candle.low && seen.high == candle.high)
+        #expect(volume == candle.volume)
+        let last = prices.price(coin, milliseconds: (minute - Int64(step) + 1) * 60_000 - 1)
+        #expect(last == candle.close)
+        let whole = prices.openMinute(coin, milliseconds: (minute - Int64(step) + 1) * 60_000 - 1)
+        #expect(whole == candle)
+      }
+    }
+  }
+
+  @Test func `long candles are made of short ones`() throws {
+    var history = SpotHistory(prices: prices)
+    let start = (minute - 3000) / 1440 * 1440
+    let day = try #require(history.candle(.binance, .btc, start: start, minutes: 1440, now: moment))
+    var parts: [SpotCandle] = []
+    for step in 0..<288 {
+      parts.append(try #require(history.candle(.binance, .btc, start: start + Int64(step) * 5, minutes: 5, now: moment)))
+    }
+    #expect(day.open == parts.first?.open && day.close == parts.last?.close)
+    #expect(day.high == parts.map(\.high).max() && day.low == parts.map(\.low).min())
+    #expect(day.volume == parts.map(\.volume).reduce(0, +))
+    #expect(history.candle(.binance, .btc, start: minute + 1, minutes: 1, now: moment) == nil)
+  }
+
+  @Test func `exchanges differ by less than a twentieth of a percent, always by the same`() throws {
+    var history = SpotHistory(prices: prices)
+    for coin in Coin.allCases {
+      var differences: Set<Int64> = []
+      for step in 1..<100 {
+        let start = minute - Int64(step) * 60
+        let binance = try #require(history.candle(.binance, coin, start: start, minutes: 1, now: moment))
+        let coinbase = try #require(history.candle(.coinbase, coin, start: start, minutes: 1, now: moment))
+        differences.insert(binance.close - coinbase.close)
+        #expect(abs(binance.close - coinbase.close) * 2000 < binance.close)
+      }
+      #expect(differences.count == 1)
+    }
+  }
+
+  @Test func `prices wander as those of coins do`() {
+    let closes = (0..<1440).map { prices.boundary(.btc, minute: minute - Int64($0)) }
+    let moves = zip(closes, closes.dropFirst()).map { abs($0 - $1) }
+    let mean = moves.reduce(0, +) / Int64(moves.count)
+    #expect((500...6000).contains(mean), "mean move of a minute \(mean) cents")
+  }
+}
