@@ -109,7 +109,8 @@ struct Dice {
         #expect(filled == min(held, order.quantity))
         #expect(fills.allSatisfy { order.side == .buy ? $0.price <= order.limit : $0.price >= order.limit })
         let prices = fills.map(\.price)
-        #expect(prices == (order.side == .buy ? prices.sorted() : prices.sorted(by: >)))
+        let ordered = order.side == .buy ? prices.sorted() : Array(prices.sorted().reversed())
+        #expect(prices == ordered)
         if filled < order.quantity {
           var rest = order
           rest.quantity = order.quantity - filled

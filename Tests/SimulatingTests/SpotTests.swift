@@ -44,15 +44,18 @@ import Testing
   @Test func `long candles are made of short ones`() throws {
     var history = SpotHistory(prices: prices)
     let start = (minute - 3000) / 1440 * 1440
-    let day = try #require(history.candle(.binance, .btc, start: start, minutes: 1440, now: moment))
+    let whole = history.candle(.binance, .btc, start: start, minutes: 1440, now: moment)
+    let day = try #require(whole)
     var parts: [SpotCandle] = []
     for step in 0..<288 {
-      parts.append(try #require(history.candle(.binance, .btc, start: start + Int64(step) * 5, minutes: 5, now: moment)))
+      let part = history.candle(.binance, .btc, start: start + Int64(step) * 5, minutes: 5, now: moment)
+      parts.append(try #require(part))
     }
     #expect(day.open == parts.first?.open && day.close == parts.last?.close)
     #expect(day.high == parts.map(\.high).max() && day.low == parts.map(\.low).min())
     #expect(day.volume == parts.map(\.volume).reduce(0, +))
-    #expect(history.candle(.binance, .btc, start: minute + 1, minutes: 1, now: moment) == nil)
+    let future = history.candle(.binance, .btc, start: minute + 1, minutes: 1, now: moment)
+    #expect(future == nil)
   }
 
   @Test func `exchanges differ by less than a twentieth of a percent, always by the same`() throws {
@@ -61,8 +64,10 @@ import Testing
       var differences: Set<Int64> = []
       for step in 1..<100 {
         let start = minute - Int64(step) * 60
-        let binance = try #require(history.candle(.binance, coin, start: start, minutes: 1, now: moment))
-        let coinbase = try #require(history.candle(.coinbase, coin, start: start, minutes: 1, now: moment))
+        let first = history.candle(.binance, coin, start: start, minutes: 1, now: moment)
+        let second = history.candle(.coinbase, coin, start: start, minutes: 1, now: moment)
+        let binance = try #require(first)
+        let coinbase = try #require(second)
         differences.insert(binance.close - coinbase.close)
         #expect(abs(binance.close - coinbase.close) * 2000 < binance.close)
       }
