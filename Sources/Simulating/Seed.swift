@@ -28,7 +28,7 @@ package struct Seed: Hashable, Sendable {
     for lane in 0..<4 {
       let bits = bits(purpose, number &* 4 &+ UInt64(lane))
       for shift in stride(from: 60, through: 0, by: -4) {
-        text.unicodeScalars.append(Seed.hexDigit(Int(bits >> UInt64(shift)) & 15))
+        text.unicodeScalars.append(Seed.hexDigit(Int(bits >> UInt64(shift) & 15)))
       }
     }
     return text
