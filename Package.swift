@@ -45,6 +45,7 @@ let libraries: [Target] = [
   .systemLibrary(name: "CSQLite"),
   .systemLibrary(name: "CBotan", pkgConfig: "botan-2", providers: [.apt(["libbotan-2-dev"])]),
   .systemLibrary(name: "CExpat"),
+  .systemLibrary(name: "CZlib"),
   .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
   .target(
     name: "CSimdJSON", cxxSettings: vectorised, linkerSettings: [.linkedLibrary("simdjson")]),
@@ -67,7 +68,7 @@ let libraries: [Target] = [
   room("Executing", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
   room("Settling", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
   room("Supervising", ["CLinux", "Web", "Bus", "Market", "Daemon"]),
-  room("Simulating", ["CBotan", "Web", "Bus", "Market", "Daemon"]),
+  room("Simulating", ["CBotan", "CZlib", "Web", "Bus", "Market", "Daemon"]),
   room("Presenting", ["CLinux", "Web", "Bus", "Store", "Market", "Daemon"]),
 ]
 
@@ -104,7 +105,7 @@ let checks: [Target] = [
   tests("ExecutingTests", ["Executing", "Store", "Bus", "Market", "Daemon"]),
   tests("SettlingTests", ["Settling", "Store", "Venues", "Web", "Bus", "Market", "Daemon"]),
   tests("SupervisingTests", ["Supervising", "Web", "Market", "Daemon"]),
-  tests("SimulatingTests", ["Simulating", "Web", "Market", "Daemon"]),
+  tests("SimulatingTests", ["Simulating", "Web", "Bus", "Market", "Daemon"]),
   tests("PresentingTests", ["Presenting", "Web", "Bus", "Store", "Market", "Daemon"]),
   tests("SystemTests", ["Bus", "Web", "Store", "Market", "Daemon"]),
 ]

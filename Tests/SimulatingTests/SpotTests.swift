@@ -42,7 +42,7 @@ import Testing
   }
 
   @Test func `long candles are made of short ones`() throws {
-    var history = SpotHistory(prices: prices)
+    let history = SpotHistory(prices: prices)
     let start = (minute - 3000) / 1440 * 1440
     let whole = history.candle(.binance, .btc, start: start, minutes: 1440, now: moment)
     let day = try #require(whole)
@@ -59,7 +59,7 @@ import Testing
   }
 
   @Test func `exchanges differ by less than a twentieth of a percent, always by the same`() throws {
-    var history = SpotHistory(prices: prices)
+    let history = SpotHistory(prices: prices)
     for coin in Coin.allCases {
       var differences: Set<Int64> = []
       for step in 1..<100 {

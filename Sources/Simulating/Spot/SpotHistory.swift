@@ -1,7 +1,9 @@
 package import Market
 
 /// Candles of any length, added up from minutes; whole hours are kept once computed.
-package struct SpotHistory: Sendable {
+///
+/// Shared by all that reads prices, on one thread: it holds nothing but what can be computed again.
+package final class SpotHistory {
   package let prices: SpotPrices
   private var hours: [Int64: SpotCandle] = [:]
 
@@ -15,7 +17,7 @@ package struct SpotHistory: Sendable {
   ///   - start: the first minute since 1970.
   ///   - minutes: the length.
   ///   - now: what lies later is not known.
-  package mutating func candle(
+  package func candle(
     _ venue: Venue, _ coin: Coin, start: Int64, minutes: Int64, now: Timestamp
   ) -> SpotCandle? {
     let current = now.milliseconds / 60_000
@@ -47,7 +49,7 @@ package struct SpotHistory: Sendable {
     return candle
   }
 
-  private mutating func hour(_ coin: Coin, _ hour: Int64) -> SpotCandle {
+  private func hour(_ coin: Coin, _ hour: Int64) -> SpotCandle {
     let key = hour * 3 + Int64(coin.rawValue)
     if let known = hours[key] { return known }
     var result = prices.minute(coin, hour * 60)

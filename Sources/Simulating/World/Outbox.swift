@@ -30,6 +30,8 @@ package struct Outbox {
   package var makerFills: [(market: Int, outcome: Int, side: Side, fill: EngineFill)] = []
   /// Resting orders whose market ended.
   package var lapsedOrders: [String] = []
+  /// Markets that are no more: nobody listens to them any longer.
+  package var retired: [Int] = []
   /// How many peers asked for the additional events.
   package var customCount = 0
   /// Whether everything is rendered, watched or not: for tests.
@@ -56,11 +58,6 @@ package struct Outbox {
 
   func isWatched(token: Int) -> Bool { rendersAll || watchers[token] > 0 }
 
-  mutating func forget(market: Int) {
-    watchers[market * 2] = 0
-    watchers[market * 2 + 1] = 0
-  }
-
   /// Ends a frame that began at a byte.
   mutating func close(_ start: Int, _ audience: Audience, token: Int, other: Int = -1) {
     frames.append(Frame(audience: audience, token: token, other: other, bytes: start..<writer.count))
@@ -80,5 +77,6 @@ package struct Outbox {
     plantNotices.removeAll(keepingCapacity: true)
     makerFills.removeAll(keepingCapacity: true)
     lapsedOrders.removeAll(keepingCapacity: true)
+    retired.removeAll(keepingCapacity: true)
   }
 }

@@ -60,6 +60,7 @@ extension World {
         id: id + 500_000_000, slug: slug, title: question, category: "Culture", markets: [],
         startsAt: endsAt.advanced(bySeconds: -World.briefAheadSeconds), endsAt: endsAt))
     var market = shortMarket(id, event, slug: slug, question: question, endsAt: endsAt)
+    market.subject = .brief
     market.fees = number % 2 == 0 ? .none : .economics
     market.resolvesAt = endsAt.advanced(bySeconds: 2 + Int64(seed.number(.delay, key, below: 5)))
     list(market, middle: 300 + seed.number(.book, key, below: 400))

@@ -15,7 +15,7 @@ package struct World {
   package var listing: [Int] = []
   package var eventListing: [Int] = []
   package var trades = TradeTape(capacity: 50_000)
-  package var spot: SpotHistory
+  package let spot: SpotHistory
   package var outbox: Outbox
   package var plants = PlantTable()
   /// Whether recorded data is played: then nothing is made up.
@@ -116,7 +116,7 @@ package struct World {
     for token in market.tokens { tokenOfID[token] = nil }
     listing.removeAll { $0 == slot }
     eventListing.removeAll { $0 == market.event }
-    outbox.forget(market: slot)
+    outbox.retired.append(slot)
     trades.forget(market: slot)
     freeMarkets.append(slot)
     freeEvents.append(market.event)
