@@ -1,4 +1,4 @@
-package import Web
+internal import Web
 
 /// How the simulated venues answer.
 extension HTTPServerResponse {

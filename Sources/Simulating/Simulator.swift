@@ -31,10 +31,17 @@ package final class Simulator {
   private var sessionCount = 0
   private let hasher = BookHasher()
 
+  /// Set while a subscriber has too much to take: a recording at full speed waits for it.
+  package var isHeld = false
+
   /// Builds the world of the options as it is at a moment.
-  package init(options: SimulatorOptions, now: Timestamp) {
+  /// - Throws: `SystemError` where recorded data cannot be read.
+  package init(options: SimulatorOptions, now: Timestamp) throws {
     world = World(options: options, now: now)
   }
+
+  /// Whether there is something to play without waiting.
+  package var wantsToRun: Bool { false }
 
   /// How many WebSockets are open.
   package var sessions: Int { kinds.count }
@@ -99,7 +106,9 @@ package final class Simulator {
     }
   }
 
-  /// Takes a text of a client. Send what is in the outbox first, so that a book never comes before older changes.
+  /// Takes a text of a client.
+  ///
+  /// Send what is in the outbox first, so that a book never comes before older changes.
   package func receive(_ text: UnsafeRawBufferPointer, from session: Int) -> Reaction {
     switch kinds[session] {
     case .polymarketMarket:
@@ -126,18 +135,17 @@ package final class Simulator {
   /// - Returns: the beginnings and ends of planted arbitrages, whose frames were delivered.
   package func drain(_ deliver: (Int, UnsafeRawBufferPointer) -> Void) -> [PlantNotice] {
     streams.advance(to: world.now, world.spot) { session, bytes in bytes.withUnsafeBytes { deliver(session, $0) } }
-    let frames = world.outbox.frames
     let notices = world.outbox.plantNotices
-    if !frames.isEmpty {
+    if !world.outbox.frames.isEmpty {
       world.outbox.writer.bytes.withUnsafeBytes { bytes in
-        for frame in frames {
+        for frame in world.outbox.frames {
           let part = UnsafeRawBufferPointer(rebasing: bytes[frame.bytes])
           channels.route(frame) { deliver($0, part) }
         }
       }
     }
     for market in world.outbox.retired { channels.forget(market: market, &world) }
-    if !frames.isEmpty || !notices.isEmpty || !world.outbox.retired.isEmpty { world.outbox.removeAll() }
+    world.outbox.removeAll()
     return notices
   }
 }

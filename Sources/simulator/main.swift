@@ -1,1 +1,6 @@
-print("")
+import Daemon
+import Simulating
+
+runProcess {
+  try SimulatorService.run(context: try WorkerContext.load(defaultName: "simulator"))
+}

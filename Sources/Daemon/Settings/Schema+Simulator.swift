@@ -17,6 +17,9 @@ extension Schema {
     SettingDefinition(
       "simulator", "load", .text, default: "", "a recorded market to serve instead of a made one; empty for none"),
     SettingDefinition(
+      "simulator", "speed", .decimal(from: "0", to: "1000000"), default: "1", unit: "times",
+      "how much faster than it was recorded a recorded market is played; 0 for as fast as it is taken"),
+    SettingDefinition(
       "simulator", "listen", .text, default: "127.0.0.1:0", "address and port; port 0 takes a free one"),
   ]
 }

@@ -1,5 +1,5 @@
 internal import Market
-package import Web
+internal import Web
 
 /// Binance's spot market data: candles, prices, trades.
 struct BinanceRoutes {

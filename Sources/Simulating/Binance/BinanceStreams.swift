@@ -23,7 +23,7 @@ struct BinanceStreams {
     /// Reads a name such as `btcusdt@kline_1m`; nil where there is no such stream.
     init?(_ name: String) {
       let parts = name.split(separator: "@", maxSplits: 1)
-      guard parts.count == 2, name.utf8.allSatisfy({ !(0x41...0x4C).contains($0) && !(0x4E...0x5A).contains($0) }),
+      guard parts.count == 2,
         let coin = Coin.allCases.first(where: { BinanceRoutes.symbol($0).lowercased() == parts[0] })
       else { return nil }
       self.name = name

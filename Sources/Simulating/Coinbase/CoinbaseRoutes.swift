@@ -1,5 +1,5 @@
 internal import Market
-package import Web
+internal import Web
 
 /// Coinbase Exchange's market data: candles, ticker, trades.
 struct CoinbaseRoutes {
@@ -79,10 +79,12 @@ struct CoinbaseRoutes {
     }
     let span = CoinbaseRoutes.candlesMax * granularity
     let to = min(end ?? (start.map { $0 + span - 1 } ?? now.seconds), now.seconds)
-    let from = start ?? to - span + granularity
-    guard from <= to + granularity else { return CoinbaseRoutes.refusal("start must be before end", status: 400) }
-    let first = SpotPrices.floorDivide(from + granularity - 1, granularity) * minutes
     let last = SpotPrices.floorDivide(to, granularity) * minutes
+    var first = last - (CoinbaseRoutes.candlesMax - 1) * minutes
+    if let start {
+      guard start <= to + granularity else { return CoinbaseRoutes.refusal("start must be before end", status: 400) }
+      first = SpotPrices.floorDivide(start + granularity - 1, granularity) * minutes
+    }
     guard (last - first) / minutes < CoinbaseRoutes.candlesMax else {
       return CoinbaseRoutes.refusal(
         "granularity too small for the requested time range. Count of aggregations requested exceeds 300", status: 400)
@@ -157,7 +159,11 @@ struct CoinbaseRoutes {
       let milliseconds = number * SpotPrices.tradeMilliseconds
       writer.raw("{\"trade_id\":")
       writer.integer(number)
-      if history.prices.isBuyerMaker(coin, trade: number) { writer.raw(",\"side\":\"buy\",\"size\":\"") } else { writer.raw(",\"side\":\"sell\",\"size\":\"") }
+      if history.prices.isBuyerMaker(coin, trade: number) {
+        writer.raw(",\"side\":\"buy\",\"size\":\"")
+      } else {
+        writer.raw(",\"side\":\"sell\",\"size\":\"")
+      }
       writer.fixed(raw: history.prices.quantity(coin, trade: number), decimals: 8)
       writer.raw("\",\"price\":\"")
       writer.fixed(raw: cents(coin, milliseconds) * 1_000_000, decimals: 8)

@@ -33,7 +33,9 @@ package struct Ladder: Sendable {
     return side == .bid ? bids[index].quantity : asks[index].quantity
   }
 
-  /// Sets what rests at a price; zero takes the level away. Complexity: linear in the levels better than it.
+  /// Sets what rests at a price; zero takes the level away.
+  ///
+  /// Complexity: linear in the levels better than it.
   package mutating func set(_ side: BookSide, _ price: Price, _ quantity: Quantity) {
     let (index, found) = position(side, price)
     switch (side, found, quantity.raw > 0) {

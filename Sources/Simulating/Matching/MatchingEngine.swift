@@ -251,7 +251,9 @@ package struct MatchingEngine: Sendable {
     for index in orders.indices where orders[index].place(on: token) == (side, price) {
       orders[index].ahead = max(.zero, orders[index].ahead - anonymous)
       let id = orders[index].id
-      for (maker, quantity) in taken where maker?.id == id { orders[index].remaining = orders[index].remaining - quantity }
+      for (maker, quantity) in taken where maker?.id == id {
+        orders[index].remaining = orders[index].remaining - quantity
+      }
     }
     orders.removeAll { $0.remaining.raw <= 0 }
     resting[token / 2] = orders.isEmpty ? nil : orders

@@ -45,6 +45,7 @@ package enum BookHash {
   /// The digest of the compact JSON of a book whose `hash` is the empty text.
   /// - Parameter text: members in the venue's order: market, asset_id, timestamp, hash, bids, asks, min_order_size,
   ///   tick_size, neg_risk, last_trade_price.
+  /// - Returns: 40 lower-case hexadecimal digits.
   package static func digest(of text: some Collection<UInt8>) -> [UInt8] {
     BookHasher().hex(of: text, EmptyCollection<UInt8>())
   }

@@ -1,5 +1,5 @@
 internal import Market
-package import Web
+internal import Web
 
 /// The CLOB's public requests: books, prices, markets.
 struct ClobRoutes {

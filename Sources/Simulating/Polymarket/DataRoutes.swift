@@ -1,5 +1,5 @@
 internal import Market
-package import Web
+internal import Web
 
 /// The Data API: trades, without a time filter.
 struct DataRoutes {
@@ -32,7 +32,9 @@ struct DataRoutes {
     if let side = request.query("side")?.uppercased() { found.removeAll { ($0.side == .buy) != (side == "BUY") } }
     if let amount = request.query("filterAmount"), let least = try? Price(amount) {
       let byCash = request.query("filterType")?.uppercased() == "CASH"
-      found.removeAll { byCash ? Money($0.price, times: $0.quantity, rounding: .down).raw < least.raw : $0.quantity.raw < least.raw }
+      found.removeAll {
+        byCash ? Money($0.price, times: $0.quantity, rounding: .down).raw < least.raw : $0.quantity.raw < least.raw
+      }
     }
     var writer = ByteWriter(capacity: found.count * 512 + 2)
     writer.byte(0x5B)
@@ -48,7 +50,11 @@ struct DataRoutes {
     let market = world.markets[trade.market]
     writer.raw("{\"proxyWallet\":\"0x")
     writer.hex160(trade.number, trade.number &* 31)
-    if trade.side == .buy { writer.raw("\",\"side\":\"BUY\",\"asset\":") } else { writer.raw("\",\"side\":\"SELL\",\"asset\":") }
+    if trade.side == .buy {
+      writer.raw("\",\"side\":\"BUY\",\"asset\":")
+    } else {
+      writer.raw("\",\"side\":\"SELL\",\"asset\":")
+    }
     writer.plain(market.tokens[trade.outcome])
     writer.raw(",\"conditionId\":")
     writer.plain(market.conditionID)

@@ -1,5 +1,5 @@
 internal import Market
-package import Web
+internal import Web
 
 /// Gamma: the venue's lists of markets and events.
 struct GammaRoutes {
@@ -49,7 +49,9 @@ struct GammaRoutes {
   }
 
   /// A page by `limit` and `after_cursor`: an object with the cursor of the next.
-  private func pages(_ request: HTTPServerRequest, _ collection: some GammaCollection, name: String) -> HTTPServerResponse {
+  private func pages(_ request: HTTPServerRequest, _ collection: some GammaCollection, name: String)
+    -> HTTPServerResponse
+  {
     if let refusal = refusal(request) { return refusal }
     guard request.query("offset") == nil else { return invalid("offset is not supported with keyset pagination") }
     let limit = min(Int(clamping: request.number("limit") ?? Int64(GammaRoutes.defaultPage)), 100)
@@ -58,7 +60,9 @@ struct GammaRoutes {
       guard let value = Base64.number(cursor) else { return invalid("invalid cursor") }
       after = value
     }
-    let found = collection.candidates(request).lazy.filter { collection.id($0) > after && collection.matches($0, request) }
+    let found = collection.candidates(request).lazy.filter {
+      collection.id($0) > after && collection.matches($0, request)
+    }
     let page = Array(found.prefix(max(0, limit) + 1))
     var writer = ByteWriter(capacity: 4096)
     writer.byte(0x7B)

@@ -22,7 +22,11 @@ extension Outbox {
       writer.decimal(raw: change.price.raw)
       writer.raw("\",\"size\":\"")
       writer.decimal(raw: change.quantity.raw)
-      if change.side == .bid { writer.raw("\",\"side\":\"BUY\",\"hash\":\"") } else { writer.raw("\",\"side\":\"SELL\",\"hash\":\"") }
+      if change.side == .bid {
+        writer.raw("\",\"side\":\"BUY\",\"hash\":\"")
+      } else {
+        writer.raw("\",\"side\":\"SELL\",\"hash\":\"")
+      }
       orderHash &+= 0x9E37_79B9_7F4A_7C15
       writer.hex160(Seed.mix(orderHash), orderHash)
       writer.raw("\",\"best_bid\":\"")
@@ -89,7 +93,11 @@ extension Outbox {
     writer.decimal(raw: price.raw)
     writer.raw("\",\"size\":\"")
     writer.decimal(raw: quantity.raw)
-    if side == .buy { writer.raw("\",\"fee_rate_bps\":\"0\",\"side\":\"BUY\"") } else { writer.raw("\",\"fee_rate_bps\":\"0\",\"side\":\"SELL\"") }
+    if side == .buy {
+      writer.raw("\",\"fee_rate_bps\":\"0\",\"side\":\"BUY\"")
+    } else {
+      writer.raw("\",\"fee_rate_bps\":\"0\",\"side\":\"SELL\"")
+    }
     writer.raw(",\"timestamp\":\"")
     writer.integer(now.milliseconds)
     writer.raw("\",\"event_type\":\"last_trade_price\"}")

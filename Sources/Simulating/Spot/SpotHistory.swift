@@ -9,14 +9,14 @@ package final class SpotHistory {
 
   package init(prices: SpotPrices) { self.prices = prices }
 
-  /// The candle of an exchange that begins at a minute, as far as it is known at `now`; nil before the exchange opened
-  /// and in the future.
+  /// The candle of an exchange that begins at a minute, as far as it is known at `now`.
   /// - Parameters:
   ///   - venue: whose offset is added.
   ///   - coin: the coin.
   ///   - start: the first minute since 1970.
   ///   - minutes: the length.
   ///   - now: what lies later is not known.
+  /// - Returns: the candle; nil before the exchange opened and in the future.
   package func candle(
     _ venue: Venue, _ coin: Coin, start: Int64, minutes: Int64, now: Timestamp
   ) -> SpotCandle? {

@@ -190,7 +190,8 @@ package struct SpotPrices: Sendable {
   private func candle(_ path: MinutePath, volumeOf coin: Coin, _ minute: Int64) -> SpotCandle {
     SpotCandle(
       open: path.open, high: path.high, low: path.low, close: path.close,
-      volume: Int128(meanQuantity(coin, minute)) * Int128(SpotPrices.tradesPerMinute), trades: SpotPrices.tradesPerMinute)
+      volume: Int128(meanQuantity(coin, minute)) * Int128(SpotPrices.tradesPerMinute),
+      trades: SpotPrices.tradesPerMinute)
   }
 
   static func floorDivide(_ value: Int64, _ by: Int64) -> Int64 {

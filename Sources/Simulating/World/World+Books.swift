@@ -99,8 +99,12 @@ extension World {
 
   private mutating func pick() -> Int? {
     guard !active.isEmpty else { return nil }
-    let slot = random.next() & 1 == 0 && !hot.isEmpty ? hot[random.below(hot.count)] : active[random.below(active.count)]
-    return plants.isBusy(event: markets[slot].event) ? nil : slot
+    for _ in 0..<4 {
+      let isHot = random.next() & 1 == 0 && !hot.isEmpty
+      let slot = isHot ? hot[random.below(hot.count)] : active[random.below(active.count)]
+      if !plants.isBusy(event: markets[slot].event) { return slot }
+    }
+    return nil
   }
 
   private mutating func step(_ slot: Int) {
@@ -238,7 +242,8 @@ extension World {
   private mutating func tickChange(_ slot: Int) {
     guard markets[slot].tick == WorldBuilder.coarseTick else { return }
     let ladder = engine.ladders[slot * 2]
-    guard ladder.shownBid.raw > 96_000_000 || ladder.shownAsk.raw < 4_000_000, !ladder.bids.isEmpty, !ladder.asks.isEmpty
+    guard ladder.shownBid.raw > 96_000_000 || ladder.shownAsk.raw < 4_000_000, !ladder.bids.isEmpty,
+      !ladder.asks.isEmpty
     else { return }
     markets[slot].tick = WorldBuilder.fineTick
     markets[slot].spreadTicks = max(4, markets[slot].spreadTicks)
@@ -249,7 +254,8 @@ extension World {
 
   /// Sends a whole book to those who watch it.
   mutating func tellBook(_ slot: Int, _ outcome: Int) {
-    outbox.book(markets[slot], slot: slot, outcome: outcome, engine.ladders[slot * 2 + outcome],
+    outbox.book(
+      markets[slot], slot: slot, outcome: outcome, engine.ladders[slot * 2 + outcome],
       negRisk: events[markets[slot].event].isNegRisk, at: now)
   }
 }

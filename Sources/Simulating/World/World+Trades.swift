@@ -40,7 +40,8 @@ extension World {
       markets[slot].volumeTotal += Money(price, times: quantity, rounding: .down)
       trades.append(
         PublicTrade(
-          market: slot, outcome: outcome, price: price, quantity: quantity, side: side, time: now, number: random.next()))
+          market: slot, outcome: outcome, price: price, quantity: quantity, side: side, time: now, number: random.next()
+        ))
       outbox.lastTrade(
         markets[slot], slot: slot, outcome: outcome, price: price, quantity: quantity, side: side, at: now)
     }

@@ -1,4 +1,4 @@
-package import Market
+internal import Market
 
 /// What the venue knows of an order.
 struct OrderRecord: Sendable {
@@ -105,6 +105,7 @@ package struct OrderDesk {
     for id in world.outbox.lapsedOrders where live.remove(id) != nil {
       orders[id]?.status = "CANCELED_MARKET_RESOLVED"
     }
+    world.outbox.lapsedOrders.removeAll()
     guard !live.isEmpty else { return }
     for id in live {
       guard let ticket = orders[id]?.ticket, ticket.kind == .gtd, ticket.expiration - 60 <= world.now.seconds else {

@@ -1,5 +1,5 @@
 internal import Market
-package import Web
+internal import Web
 
 /// The CLOB's requests of clients: orders, trades, balances.
 ///

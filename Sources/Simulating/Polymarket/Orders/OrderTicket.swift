@@ -1,4 +1,4 @@
-package import Market
+internal import Market
 internal import Web
 
 /// Why the venue does not take an order: its status and its words.
