@@ -1,3 +1,93 @@
 #include "clinux.h"
 
 char **bh_environ(void) { return environ; }
+
+int bh_pipe_for_reading(int ends[2]) {
+  if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+  return fcntl(ends[0], F_SETFL, O_NONBLOCK);
+}
+
+ssize_t bh_receive_with_pid(int fd, void *buffer, size_t length, pid_t *sender) {
+  union {
+    struct cmsghdr head;
+    char bytes[CMSG_SPACE(sizeof(struct ucred))];
+  } control;
+  struct iovec part = {.iov_base = buffer, .iov_len = length};
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+  *sender = 0;
+  ssize_t count = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (count < 0) return count;
+  for (struct cmsghdr *item = CMSG_FIRSTHDR(&message); item; item = CMSG_NXTHDR(&message, item)) {
+    if (item->cmsg_level != SOL_SOCKET) continue;
+    if (item->cmsg_type == SCM_CREDENTIALS) *sender = ((struct ucred *)CMSG_DATA(item))->pid;
+    if (item->cmsg_type == SCM_RIGHTS) {
+      // Nobody asked for descriptors: do not keep them.
+      size_t bytes = item->cmsg_len - CMSG_LEN(0);
+      for (size_t at = 0; at + sizeof(int) <= bytes; at += sizeof(int)) close(*(int *)(CMSG_DATA(item) + at));
+    }
+  }
+  return count;
+}
+
+pid_t bh_peek_exit(pid_t pid, int *status) {
+  siginfo_t information = {0};
+  int result = waitid(pid > 0 ? P_PID : P_ALL, (id_t)(pid > 0 ? pid : 0), &information, WEXITED | WNOHANG | WNOWAIT);
+  if (result < 0) return -1;
+  if (information.si_pid == 0) return 0;
+  if (information.si_code == CLD_EXITED)
+    *status = (information.si_status & 0xFF) << 8;
+  else
+    *status = information.si_status & 0x7F;
+  return information.si_pid;
+}
+
+pid_t bh_peer_pid(int fd) {
+  struct ucred credentials;
+  socklen_t length = sizeof credentials;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0) return -1;
+  return credentials.pid;
+}
+
+// Runs in the child, in the parent's memory: system calls only, and those that change the user raw, because the
+// library's would tell every thread of the parent.
+static const char *prepare(const struct bh_spawn_order *spawn) {
+  struct sigaction standard = {.sa_handler = SIG_DFL};
+  for (int number = 1; number < NSIG; number++) sigaction(number, &standard, NULL);
+  if (setpgid(0, 0) < 0) return "setpgid";
+  if (dup2(spawn->stdin_fd, 0) < 0 || dup2(spawn->stdout_fd, 1) < 0 || dup2(spawn->stderr_fd, 2) < 0) return "dup2";
+  if (syscall(SYS_close_range, 3u, ~0u, 0u) < 0) return "close_range";
+  if (spawn->changes_user) {
+    if (syscall(SYS_setgroups, spawn->groups_count, spawn->groups) < 0) return "setgroups";
+    if (syscall(SYS_setresgid, spawn->gid, spawn->gid, spawn->gid) < 0) return "setgid";
+    if (syscall(SYS_setresuid, spawn->uid, spawn->uid, spawn->uid) < 0) return "setuid";
+  }
+  if (spawn->directory && chdir(spawn->directory) < 0) return "chdir";
+  if (spawn->umask >= 0) umask((mode_t)spawn->umask);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  execve(spawn->path, spawn->argv, spawn->envp);
+  return "execve";
+}
+
+pid_t bh_spawn(const struct bh_spawn_order *spawn, const char **step) {
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, &before);
+  volatile int error = 0;
+  const char *volatile failed = "vfork";
+  pid_t pid = vfork();
+  if (pid == 0) {
+    failed = prepare(spawn);
+    error = errno;
+    _exit(127);
+  }
+  if (pid < 0) error = errno;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  if (!error) return pid;
+  if (pid > 0) waitpid(pid, NULL, 0);
+  *step = failed;
+  errno = error;
+  return -1;
+}

@@ -1,4 +1,4 @@
-internal import CLinux
+package import CLinux
 #if canImport(Glibc)
   internal import Glibc
 #endif
@@ -60,7 +60,7 @@ public struct Readiness: Sendable {
   private static func line(_ text: String) -> String { String(text.map { $0.isNewline ? " " : $0 }) }
 
   /// The address of a socket by path, or in the abstract name space where it begins with `@`.
-  static func socketAddress(_ path: String) -> (sockaddr_un, socklen_t)? {
+  package static func socketAddress(_ path: String) -> (sockaddr_un, socklen_t)? {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     let capacity = MemoryLayout.size(ofValue: address.sun_path)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -47,4 +48,49 @@ char **bh_environ(void);
 static inline int bh_signalfd_flags(void) { return SFD_NONBLOCK | SFD_CLOEXEC; }
 static inline int bh_socket_datagram_flags(void) { return SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK; }
 
+
+// What a child process begins with. Pointers must live until bh_spawn returns.
+struct bh_spawn_order {
+  const char *path;       // the program, found already
+  char *const *argv;      // ends with a null pointer
+  char *const *envp;      // ends with a null pointer
+  const char *directory;  // null: that of the parent
+  int stdin_fd, stdout_fd, stderr_fd;
+  int umask;  // -1: that of the parent
+  int changes_user;
+  uid_t uid;
+  gid_t gid;
+  const gid_t *groups;
+  size_t groups_count;
+};
+
+// Starts a child in a process group of its own, with default signal dispositions, no blocked signal and no descriptor
+// but the three. The memory of the parent is shared until the child executes, as posix_spawn(3) does it; directory,
+// umask and user are what posix_spawn cannot set. Answers the pid, or -1 with errno and the step that failed.
+pid_t bh_spawn(const struct bh_spawn_order *spawn, const char **step);
+
+// Receives a datagram on a socket with SO_PASSCRED; `sender` is its pid, 0 where the kernel did not say. recvmsg(2).
+ssize_t bh_receive_with_pid(int fd, void *buffer, size_t length, pid_t *sender);
+
+// Two ends of a pipe, closed on exec, the reading one not blocking. pipe2(2).
+int bh_pipe_for_reading(int ends[2]);
+
+// How a child ended, without reaping it; `status` is that of waitpid. Answers the pid, 0 where none has ended.
+pid_t bh_peek_exit(pid_t pid, int *status);
+
+// Asks the kernel which process is at the other end of a unix socket. SO_PEERCRED.
+pid_t bh_peer_pid(int fd);
+
+static inline int bh_timerfd(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC); }
+static inline int bh_timer_absolute(void) { return TFD_TIMER_ABSTIME; }
+static inline int bh_epoll(void) { return epoll_create1(EPOLL_CLOEXEC); }
+static inline int bh_set_pipe_size(int fd, int bytes) { return bh_fcntl(fd, 1031 /* F_SETPIPE_SZ */, bytes); }
+static inline int bh_epoll_in(void) { return EPOLLIN; }
+static inline int bh_set_passcred(int fd) {
+  int on = 1;
+  return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+}
+static inline int bh_become_subreaper(void) { return bh_prctl(PR_SET_CHILD_SUBREAPER, 1); }
+// Takes the file for this process alone, or fails at once. flock(2).
+static inline int bh_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 #endif

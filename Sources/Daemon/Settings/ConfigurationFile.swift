@@ -30,6 +30,19 @@ public struct ConfigurationFile: Sendable {
     /// Its keys.
     public fileprivate(set) var entries: [Entry]
 
+    init(name: String, file: String, line: Int, directory: String) {
+      self.name = name
+      self.file = file
+      self.line = line
+      self.directory = directory
+      entries = []
+    }
+
+    /// A section without keys, as if it stood in a file that does not hold it.
+    public init(emptySection name: String, of file: ConfigurationFile) {
+      self.init(name: name, file: file.path, line: 0, directory: file.directory)
+    }
+
     /// The entry of a key.
     public func entry(_ key: String) -> Entry? { entries.first { $0.key == key } }
 
@@ -190,7 +203,7 @@ private struct ConfigurationParser {
     }
     sections.append(
       ConfigurationFile.Section(
-        name: String(name), file: file, line: number, directory: directory, entries: []))
+        name: String(name), file: file, line: number, directory: directory))
   }
 
   private mutating func takeKey(_ value: Substring, number: Int) {

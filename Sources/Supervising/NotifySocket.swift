@@ -1,0 +1,58 @@
+internal import CLinux
+internal import Daemon
+
+#if canImport(Glibc)
+  internal import Glibc
+#endif
+
+/// Where children say how they are: the server side of `sd_notify(3)`.
+final class NotifySocket {
+  /// One message, and who sent it according to the kernel.
+  struct Message {
+    let sender: Int32
+    let isReady: Bool
+    let isAlive: Bool
+    let status: String?
+  }
+
+  let descriptor: Int32
+  private let path: String
+  private var buffer = [UInt8](repeating: 0, count: 8192)
+
+  /// Binds the socket; a file that a dead supervisor left is replaced.
+  init(path: String) throws(SystemError) {
+    self.path = path
+    guard let (target, length) = Readiness.socketAddress(path) else {
+      throw SystemError("bind \(path)", code: ENAMETOOLONG)
+    }
+    var address = target
+    descriptor = try systemCall("socket") { socket(AF_UNIX, bh_socket_datagram_flags(), 0) }
+    unlink(path)
+    let result = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) }
+    }
+    // Children of other users speak here too; who speaks is told by the kernel, not by the permissions.
+    guard result == 0, chmod(path, 0o666) == 0, bh_set_passcred(descriptor) == 0 else {
+      let error = SystemError.last("bind \(path)")
+      close(descriptor)
+      throw error
+    }
+  }
+
+  deinit {
+    close(descriptor)
+    unlink(path)
+  }
+
+  /// Takes one message; nil where none is waiting.
+  func receive() -> Message? {
+    var sender: Int32 = 0
+    let count = bh_receive_with_pid(descriptor, &buffer, buffer.count, &sender)
+    guard count >= 0 else { return nil }
+    let text = String(decoding: buffer[..<count], as: UTF8.self)
+    let lines = text.split(separator: "\n")
+    return Message(
+      sender: sender, isReady: lines.contains("READY=1"), isAlive: lines.contains("WATCHDOG=1"),
+      status: lines.last { $0.hasPrefix("STATUS=") }.map { String($0.dropFirst(7)) })
+  }
+}

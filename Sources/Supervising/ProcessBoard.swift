@@ -1,0 +1,46 @@
+internal import Bus
+
+/// The process table on the bus: `process/NAME`, each change, and the whole of it for whoever joins.
+final class ProcessBoard {
+  private let publisher: Publisher
+  private let poller = Poller()
+  private var topics: [String: TopicHandle] = [:]
+  private var polled: Int32 = -1
+
+  init(runDirectory: String, highWaterMark: Int) throws(BusError) {
+    publisher = try Publisher(name: "supervisor", runDirectory: runDirectory, highWaterMark: highWaterMark)
+  }
+
+  func publish(_ message: ProcessMessage) {
+    publisher.publish(topic(message)) { message.encode($0) }
+  }
+
+  /// Waits until a newcomer or a descriptor has something to say.
+  func wait(descriptor: Int32, timeoutMilliseconds: Int) {
+    if polled != descriptor {
+      poller.removeAll()
+      poller.add(publisher)
+      poller.add(descriptor: descriptor)
+      polled = descriptor
+    }
+    poller.wait(timeoutMilliseconds: timeoutMilliseconds)
+  }
+
+  /// Sends the whole table to those who have just joined.
+  func answerNewcomers(order: [ProcessID], message: (ProcessID) -> ProcessMessage?) {
+    publisher.processSubscriptions { request in
+      for process in order {
+        guard let message = message(process) else { continue }
+        publisher.publishSnapshot(request, topic(message)) { message.encode($0) }
+      }
+      publisher.endSnapshot(request)
+    }
+  }
+
+  private func topic(_ message: ProcessMessage) -> TopicHandle {
+    if let known = topics[message.name] { return known }
+    let topic = publisher.topic(Topic.process + message.name)
+    topics[message.name] = topic
+    return topic
+  }
+}

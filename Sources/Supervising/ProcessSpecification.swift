@@ -1,0 +1,86 @@
+/// Where one output stream of a process goes.
+public struct OutputSpecification: Hashable, Sendable {
+  /// The file; nil where the output is thrown away.
+  public var file: String?
+  /// The file is rotated before it would grow beyond this; 0: never.
+  public var sizeMax: Int
+  /// How many rotated files are kept.
+  public var backups: Int
+
+  /// An output by its parts.
+  public init(file: String?, sizeMax: Int, backups: Int) {
+    self.file = file
+    self.sizeMax = sizeMax
+    self.backups = backups
+  }
+}
+
+/// Whom a process runs as.
+public struct UserIdentity: Hashable, Sendable {
+  /// The user.
+  public let uid: UInt32
+  /// The user's first group.
+  public let gid: UInt32
+  /// All the user's groups.
+  public let groups: [UInt32]
+  /// The user's name.
+  public let name: String
+  /// The user's home.
+  public let home: String
+}
+
+/// What one process is: all that the configuration says of it, read and expanded.
+public struct ProcessSpecification: Sendable {
+  /// The place in the order of starting.
+  public struct SortKey: Hashable, Comparable, Sendable {
+    /// The priority of the group.
+    public let groupPriority: Int
+    /// The group's place in the file.
+    public let groupIndex: Int
+    /// The priority within the group.
+    public let priority: Int
+    /// The place within the program.
+    public let index: Int
+
+    /// Orders by the parts, the first one first.
+    public static func < (left: SortKey, right: SortKey) -> Bool {
+      (left.groupPriority, left.groupIndex, left.priority, left.index)
+        < (right.groupPriority, right.groupIndex, right.priority, right.index)
+    }
+  }
+
+  /// The process's name; unique in its group.
+  public let name: String
+  /// The group's name.
+  public let group: String
+  /// The place in the order of starting.
+  public let sortKey: SortKey
+  /// Whether it starts with the supervisor.
+  public let startsAutomatically: Bool
+  /// How it is started, proven, stopped and started again.
+  public let policy: ProcessPolicy
+  /// The program, as a path.
+  public let executable: String
+  /// The arguments, the program's name first.
+  public let arguments: [String]
+  /// The directory that it works in; nil: that of the supervisor.
+  public let directory: String?
+  /// Its umask; nil: that of all children.
+  public let umask: Int?
+  /// Whom it runs as; nil: as the supervisor.
+  public let user: UserIdentity?
+  /// Variables on top of the supervisor's own.
+  public let environment: [String: String]
+  /// Whether standard error goes where standard output goes.
+  public let redirectsErrors: Bool
+  /// Standard output.
+  public let output: OutputSpecification
+  /// Standard error.
+  public let errorOutput: OutputSpecification
+
+  /// Processes of one level are stopped together.
+  public var level: Int { sortKey.groupPriority }
+
+  /// `group:name`, or the name alone where both are the same.
+  public var fullName: String { group == name ? name : "\(group):\(name)" }
+}

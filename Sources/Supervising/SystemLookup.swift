@@ -1,0 +1,83 @@
+internal import CLinux
+internal import Daemon
+
+#if canImport(Glibc)
+  internal import Glibc
+#endif
+
+/// What the configuration asks the machine: users, programs, the host's name.
+enum SystemLookup {
+  /// A user by name or number.
+  ///
+  /// The corresponding C functions are `getpwnam`, `getpwuid` and `getgrouplist`.
+  static func user(_ text: String) -> UserIdentity? {
+    let found = UInt32(text).map { getpwuid($0) } ?? getpwnam(text)
+    guard let entry = found?.pointee, let name = entry.pw_name, let home = entry.pw_dir else { return nil }
+    var count: Int32 = 256
+    var groups = [gid_t](repeating: 0, count: Int(count))
+    if getgrouplist(name, entry.pw_gid, &groups, &count) < 0 { count = 0 }
+    return UserIdentity(
+      uid: entry.pw_uid, gid: entry.pw_gid, groups: Array(groups.prefix(Int(max(0, count)))),
+      name: String(cString: name), home: String(cString: home))
+  }
+
+  /// Why a program cannot be run.
+  enum ProgramFailure: Error {
+    case notFound, notExecutable
+  }
+
+  /// The path of a program: as it stands where it holds a slash, else looked up in `PATH`.
+  static func program(_ name: String, searchPath: String) throws(ProgramFailure) -> String {
+    if name.contains("/") {
+      try check(name)
+      return name
+    }
+    var problem = ProgramFailure.notFound
+    for directory in searchPath.split(separator: ":") {
+      let path = "\(directory)/\(name)"
+      do throws(ProgramFailure) {
+        try check(path)
+        return path
+      } catch {
+        if error == .notExecutable { problem = error }
+      }
+    }
+    throw problem
+  }
+
+  private static func check(_ path: String) throws(ProgramFailure) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw .notFound }
+    guard status.st_mode & S_IFMT == S_IFREG, access(path, X_OK) == 0 else { throw .notExecutable }
+  }
+
+  /// The name of this host.
+  ///
+  /// The corresponding C function is `gethostname`.
+  static var hostName: String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+      guard let base = buffer.baseAddress, gethostname(base, buffer.count - 1) == 0 else { return "localhost" }
+      base[255] = 0
+      return String(cString: base)
+    }
+  }
+
+  /// Makes this process run as a user, for good.
+  ///
+  /// The corresponding C functions are `setgroups`, `setgid` and `setuid`.
+  static func become(_ user: UserIdentity) throws(SystemError) {
+    try systemCall("setgroups") { setgroups(user.groups.count, user.groups) }
+    try systemCall("setgid") { setgid(user.gid) }
+    try systemCall("setuid") { setuid(user.uid) }
+  }
+
+  /// The pids of this process's children, orphans that it took over among them.
+  static func children() -> [Int32] {
+    var result: [Int32] = []
+    for path in FilePaths.matching(pattern: "/proc/self/task/*/children") {
+      let bytes = (try? readFile(path, sizeMax: 1 << 20)) ?? []
+      result += String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).compactMap { Int32($0) }
+    }
+    return result
+  }
+}
