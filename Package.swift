@@ -104,7 +104,7 @@ let checks: [Target] = [
   tests("ScanningTests", ["Scanning", "Bus", "Market", "Daemon"]),
   tests("ExecutingTests", ["Executing", "Store", "Bus", "Market", "Daemon"]),
   tests("SettlingTests", ["Settling", "Store", "Venues", "Web", "Bus", "Market", "Daemon"]),
-  tests("SupervisingTests", ["Supervising", "Web", "Market", "Daemon"]),
+  tests("SupervisingTests", ["Supervising", "Web", "Bus", "Market", "Daemon"]),
   tests("SimulatingTests", ["Simulating", "Web", "Bus", "Market", "Daemon"]),
   tests("PresentingTests", ["Presenting", "Web", "Bus", "Store", "Market", "Daemon"]),
   tests("SystemTests", ["Bus", "Web", "Store", "Market", "Daemon"]),

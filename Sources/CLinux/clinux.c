@@ -52,8 +52,9 @@ pid_t bh_peer_pid(int fd) {
 // Runs in the child, in the parent's memory: system calls only, and those that change the user raw, because the
 // library's would tell every thread of the parent.
 static const char *prepare(const struct bh_spawn_order *spawn) {
-  struct sigaction standard = {.sa_handler = SIG_DFL};
-  for (int number = 1; number < NSIG; number++) sigaction(number, &standard, NULL);
+  // Raw as well: the library keeps two signals to itself, which may have been ignored before it came.
+  static const unsigned long standard[16];
+  for (int number = 1; number < NSIG; number++) syscall(SYS_rt_sigaction, number, standard, NULL, 8);
   if (setpgid(0, 0) < 0) return "setpgid";
   if (dup2(spawn->stdin_fd, 0) < 0 || dup2(spawn->stdout_fd, 1) < 0 || dup2(spawn->stderr_fd, 2) < 0) return "dup2";
   if (syscall(SYS_close_range, 3u, ~0u, 0u) < 0) return "close_range";

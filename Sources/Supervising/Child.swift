@@ -32,6 +32,8 @@ final class Child {
   ) throws(SystemError) -> Child {
     let null = try systemCall("open /dev/null") { bh_open("/dev/null", O_RDWR | O_CLOEXEC, 0) }
     defer { close(null) }
+    output.prepare()
+    if !specification.redirectsErrors { errorOutput.prepare() }
     let out = try Pipe(for: output, else: null)
     let error: Pipe
     do throws(SystemError) {

@@ -20,6 +20,12 @@ final class LogFile {
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 
+  /// Makes the file, so that it is there before the first output.
+  func prepare() {
+    guard let path = specification.file else { return }
+    do throws(SystemError) { try open(path) } catch { drop(0, error) }
+  }
+
   func write(_ bytes: UnsafeRawBufferPointer) {
     guard let path = specification.file else { return }
     var rest = bytes

@@ -69,6 +69,8 @@ public struct ProcessRecord: Sendable {
   private var isReversed = false
   /// SIGKILL has been sent: what it says from now on changes nothing.
   private var isKilled = false
+  /// The whole is shutting down: nothing is started any more.
+  private var isFinal = false
   private var restartTimes: [Int64] = []
   private var throttled = 0
   private var random: UInt64
@@ -101,6 +103,12 @@ public struct ProcessRecord: Sendable {
     }
   }
 
+  /// From now on it is not started again, whoever asks and however it ends.
+  public mutating func forbidStarts() {
+    isFinal = true
+    if state == .stopping { isReversed = false }
+  }
+
   private mutating func move(to next: ProcessState, deadline: Int64? = nil) -> ProcessAction {
     let previous = state
     state = next
@@ -111,6 +119,7 @@ public struct ProcessRecord: Sendable {
   // MARK: - Requests
 
   private mutating func startRequested() -> [ProcessAction] {
+    guard !isFinal else { return [] }
     switch state {
     case .stopped, .exited, .fatal:
       failures = 0
@@ -229,6 +238,8 @@ public struct ProcessRecord: Sendable {
     case .stopping:
       isKilled = true
       return [.signal(9, group: true)]
+    case .backoff where isFinal:
+      return [move(to: .stopped)]
     case .backoff:
       restarts += 1
       return spawn()
@@ -296,7 +307,8 @@ public struct ProcessRecord: Sendable {
     case .code(let code): expected = policy.exitCodes.contains(code)
     case .signal: expected = false
     }
-    guard policy.restart == .always || (policy.restart == .unexpected && !expected) else { return actions }
+    let isWanted = policy.restart == .always || (policy.restart == .unexpected && !expected)
+    guard isWanted, !isFinal else { return actions }
     restartTimes.removeAll { now - $0 >= policy.restartsWindowNanoseconds }
     restartTimes.append(now)
     if restartTimes.count <= policy.restartsMax {

@@ -53,6 +53,7 @@ public struct ProcessTable: Sendable {
     nextNumber += 1
     rows[process] = Row(
       specification: specification, record: ProcessRecord(policy: specification.policy, seed: seed))
+    if isShuttingDown { rows[process]?.record.forbidStarts() }
     let place = order.firstIndex { existing in
       guard let other = rows[existing] else { return false }
       return specification.sortKey < other.specification.sortKey
@@ -72,8 +73,6 @@ public struct ProcessTable: Sendable {
   /// - Returns: what is to be done, in this order.
   public mutating func handle(_ event: ProcessEvent, process: ProcessID, now: Int64) -> [TableAction] {
     guard rows[process] != nil else { return [] }
-    // Whoever is shutting down starts nothing.
-    if isShuttingDown, event == .startRequested { return [] }
     var actions = apply(event, process, now)
     if isShuttingDown { actions += stopNextLevel(now) }
     return actions
@@ -101,6 +100,7 @@ public struct ProcessTable: Sendable {
     guard !isShuttingDown else { return [] }
     isShuttingDown = true
     shutdownDeadline = now + limit
+    for process in order { rows[process]?.record.forbidStarts() }
     return stopNextLevel(now)
   }
 

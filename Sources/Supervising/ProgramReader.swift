@@ -169,7 +169,7 @@ struct ProgramReader {
     defer { reader.names = names }
     for pair in own { reader.names["ENV_" + pair.key] = pair.value }
     let name = reader.text("process_name")
-    if !isName(name) { reader.fail("process_name", "expected a name without blanks, \":\" and \"/\"") }
+    if !isName(name), isName(program) { reader.fail("process_name", "expected a name without blanks, \":\" and \"/\"") }
     var variables = childEnvironment
     variables["SUPERVISOR_PROCESS_NAME"] = name
     variables["SUPERVISOR_GROUP_NAME"] = group
@@ -194,8 +194,9 @@ struct ProgramReader {
   }
 
   private func readCommand(_ reader: inout SectionReader) -> (String, [String])? {
+    let mistakes = reader.errors.count
     guard let command = reader.optionalText("command") else {
-      reader.fail("command", "expected a program and its arguments")
+      if reader.errors.count == mistakes { reader.fail("command", "expected a program and its arguments") }
       return nil
     }
     guard let words = splitCommand(command), let program = words.first else {

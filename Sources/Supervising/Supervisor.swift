@@ -32,6 +32,7 @@ public final class Supervisor {
   private var isPerforming = false
   private var armedDeadline: Int64?
   private var restDeadline: Int64?
+  private var isShutdownWanted = false
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
   private var waiters: [ObjectIdentifier: Waiter] = [:]
 
@@ -119,6 +120,9 @@ public final class Supervisor {
     perform(table.shutDown(now: now, limit: limit))
   }
 
+  /// Does the same at the end of this turn of the loop, so that whoever asked for it gets an answer.
+  func shutDownAfterTurn() { isShutdownWanted = true }
+
   private func add(_ specification: ProcessSpecification) {
     let process = table.add(specification, seed: UInt64.random(in: 0...UInt64.max))
     rowStates[process] = RowState(
@@ -148,6 +152,7 @@ public final class Supervisor {
       try loop.process(timeoutMilliseconds: control?.timeoutMilliseconds ?? -1)
     }
     control?.process()
+    if isShutdownWanted { shutDown() }
     arm()
   }
 
@@ -243,6 +248,7 @@ public final class Supervisor {
       rowStates[process]?.startedAt = SystemClock.now
       rowStates[process]?.status = ""
       processByPid[child.pid] = process
+      Log.info("process spawned", ["name": specification.fullName, "pid": "\(child.pid)"])
       try watch(child, of: process)
       handle(.spawned(pid: child.pid), process)
     } catch {

@@ -1,0 +1,148 @@
+import Daemon
+import Foundation
+import Supervising
+import Testing
+
+@Suite struct ConfigurationTests {
+  /// Reads a configuration from a file in a directory of its own.
+  private func read(
+    _ text: String, environment: [String: String] = ["PATH": "/usr/bin:/bin"]
+  ) throws -> (SupervisorConfiguration?, [String]) {
+    let directory = "/tmp/configuration-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try text.write(toFile: directory + "/supervisor.conf", atomically: true, encoding: .utf8)
+    try "no program".write(toFile: directory + "/plain", atomically: true, encoding: .utf8)
+    let (configuration, errors) = SupervisorConfiguration.read(
+      path: directory + "/supervisor.conf", environment: environment)
+    return (configuration, errors.map { $0.description.replacingOccurrences(of: directory + "/", with: "") })
+  }
+
+  @Test func `a program has supervisord's defaults`() throws {
+    let (configuration, errors) = try read("[program:web]\ncommand=sleep 10\n")
+    #expect(errors == [])
+    let web = try #require(configuration?.processes.first)
+    #expect(web.name == "web")
+    #expect(web.fullName == "web")
+    #expect(["/usr/bin/sleep", "/bin/sleep"].contains(web.executable))
+    #expect(web.arguments == ["sleep", "10"])
+    #expect(web.startsAutomatically)
+    #expect(web.policy.startNanoseconds == 1_000_000_000)
+    #expect(web.policy.startRetries == 3)
+    #expect(web.policy.stopSignal == 15)
+    #expect(web.output.sizeMax == 50 << 20)
+    #expect(web.output.backups == 10)
+    #expect(web.output.file?.hasSuffix("/var/run/logs/web-stdout.log") == true)
+    #expect(web.environment["SUPERVISOR_PROCESS_NAME"] == "web")
+    #expect(web.environment["BULKHEAD_CONF"]?.hasSuffix("/supervisor.conf") == true)
+  }
+
+  @Test func `names, numbers and variables are expanded`() throws {
+    let text = """
+      [supervisord]
+      environment = ZONE="eu,1", LEVEL=2
+      [program:in]
+      command = /bin/echo %(program_name)s %(process_num)d %(ENV_ZONE)s %(ENV_OWN)s %(group_name)s "a b" 'c "d"' 100%%
+      process_name = %(program_name)s-%(process_num)02d
+      numprocs = 2
+      numprocs_start = 8
+      environment = OWN='x%(process_num)s'
+      stdout_logfile = /tmp/%(program_name)s.%(process_num)d.log
+      priority = 5
+      [program:other]
+      command = /bin/true
+      stderr_logfile = NONE
+      priority = 1
+      [group:both]
+      programs = in
+      priority = 3
+      """
+    let (configuration, errors) = try read(text)
+    #expect(errors == [])
+    let processes = try #require(configuration?.processes)
+    let ins = processes.filter { $0.group == "both" }
+    #expect(ins.map(\.name) == ["in-08", "in-09"])
+    #expect(ins[1].fullName == "both:in-09")
+    #expect(ins[1].arguments == ["/bin/echo", "in", "9", "eu,1", "x9", "both", "a b", "c \"d\"", "100%"])
+    #expect(ins[0].environment["OWN"] == "x8")
+    #expect(ins[0].environment["LEVEL"] == "2")
+    #expect(ins[0].output.file == "/tmp/in.8.log")
+    #expect(processes.first { $0.name == "other" }?.errorOutput.file == nil)
+    #expect(processes.map(\.sortKey).max()?.groupPriority == 3)
+  }
+
+  @Test func `our own settings stand in sections that supervisord passes over`() throws {
+    let text = """
+      [bulkhead:supervisor]
+      backoff_initial_ms = 10
+      restarts_max = 4
+      [program:a]
+      command = /bin/true
+      [bulkhead:program:a]
+      backoff_initial_ms = 20
+      wait_ready = true
+      """
+    let (configuration, errors) = try read(text)
+    #expect(errors == [])
+    let policy = try #require(configuration?.processes.first?.policy)
+    #expect(policy.backoffInitialNanoseconds == 20_000_000)
+    #expect(policy.restartsMax == 4)
+    #expect(policy.waitsForReady)
+  }
+
+  @Test(arguments: [
+    ("[program:x]\nstartsecs=1\n", "supervisor.conf:1: [program:x] command: expected a program and its arguments"),
+    ("[program:x]\n\ncommand=/nonexistent/x\n", ":3: [program:x] command: expected a program, found \"/nonexistent/x\", which is not there"),
+    ("[program:x]\ncommand=no-such-program-here\n", ":2: [program:x] command: expected a program"),
+    ("[program:x]\ncommand=%(here)s/plain\n", "which is not executable"),
+    ("[program:x]\ncommand=/bin/sh -c 'oops\n", ":2: [program:x] command: expected quotes and escapes that end"),
+    ("[program:x]\ncommand=/bin/true\nstartsecs=soon\n", ":3: [program:x] startsecs: expected an integer from 0 to 86400, found \"soon\""),
+    ("[program:x]\ncommand=/bin/true\nstartsecs=%(ENV_NOPE)s\n", ":3: [program:x] startsecs: expected the environment variable NOPE"),
+    ("[program:x]\ncommand=/bin/true\nstartsec=1\n", ":3: [program:x] startsec: unknown key"),
+    ("[program:x]\ncommand=/bin/true\n[program:x]\ncommand=/bin/true\n", ":3: [program:x] expected each section once"),
+    ("[program:x]\ncommand=/bin/true %(nope)s\n", ":2: [program:x] command: expected one of %(…)s"),
+    ("[program:x]\ncommand=/bin/true\nnumprocs=2\n", ":3: [program:x] numprocs: expected a process_name with %(process_num)"),
+    ("[program:x y]\ncommand=/bin/true\n", ":1: [program:x y] name: expected a name without blanks"),
+    ("[program:x]\ncommand=/bin/true\nuser=nobody-by-this-name\n", ":3: [program:x] user: expected a user of this host"),
+    ("[program:x]\ncommand=/bin/true\nstopasgroup=true\nkillasgroup=false\n", ":4: [program:x] killasgroup: expected true"),
+    ("[group:g]\nprograms=a\n", ":2: [group:g] programs: expected names of programs, found \"a\""),
+    ("[bulkhead:program:y]\nwait_ready=true\n", ":1: [bulkhead:program:y] expected a section [program:y]"),
+    ("[unix_http_server]\npassword=x\n", ":2: [unix_http_server] password: not supported"),
+    ("[supervisord]\nuser=nobody-by-this-name\n", ":2: [supervisord] user: expected a user of this host"),
+    ("[program:a]\ncommand=/bin/true\nprocess_name=b\n[program:c]\ncommand=/bin/true\nprocess_name=b\n[group:g]\nprograms=a,c\n", "expected each process name once in its group"),
+    ("[scanner]\nfull_scan_s=x\n", ":2: [scanner] full_scan_s: expected an integer from 1 to 3600, found \"x\""),
+  ])
+  func `a mistake is named by file and line, and nothing is made`(text: String, expected: String) throws {
+    let (configuration, errors) = try read(text)
+    #expect(configuration == nil)
+    #expect(errors.count == 1, "\(errors)")
+    #expect(errors.first?.contains(expected) == true, "\(errors)")
+  }
+
+  @Test func `all mistakes are named`() throws {
+    let (_, errors) = try read("[program:x]\ncommand=/nope\nstartsecs=q\n[zap]\n[program:y]\n")
+    #expect(errors.count == 4, "\(errors)")
+  }
+
+  @Test func `mutated files never crash the reader`() throws {
+    let seed = Array(
+      "[supervisord]\nenvironment=A=\"1\"\n[program:a]\ncommand=/bin/sh -c 'x \"y\"' %(process_num)02d\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)d\nstopsignal=HUP\n[group:g]\nprograms=a\n"
+        .utf8)
+    let bytes: [UInt8] = Array("[]=:;#%()\"'\\\n\t ,a0".utf8)
+    let path = "/tmp/configuration-\(UUID().uuidString).conf"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    for _ in 0..<400 {
+      var text = seed
+      for _ in 0..<Int.random(in: 1...6) {
+        let index = Int.random(in: 0..<text.count)
+        switch Int.random(in: 0..<3) {
+        case 0: text[index] = bytes.randomElement() ?? 0
+        case 1: text.insert(bytes.randomElement() ?? 0, at: index)
+        default: text.removeSubrange(index..<min(text.count, index + 4))
+        }
+      }
+      try Data(text).write(to: URL(fileURLWithPath: path))
+      _ = SupervisorConfiguration.read(path: path, environment: ["PATH": "/bin"])
+    }
+  }
+}

@@ -1,0 +1,192 @@
+import Foundation
+import Glibc
+import Web
+
+/// Why a test could not go on.
+struct Timeout: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// The built `supervisor`, run on a configuration in a directory of its own, and followed by its log.
+///
+/// Waiting is for lines of the log, answers of the control socket or the end of a process, each with a deadline.
+final class RunningSupervisor {
+  let directory: String
+  let pid: Int32
+  private let log: Int32
+  private(set) var lines: [String] = []
+  private var unfinished = ""
+  private var place = 0
+  private var hasLogEnded = false
+  private var status: Int32?
+
+  static let program: String = {
+    let test = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+    return (test as NSString).deletingLastPathComponent + "/supervisor"
+  }()
+
+  /// Starts one; `configuration` may name `DIR`.
+  init(_ configuration: String, directory: String? = nil) throws {
+    self.directory = directory ?? "/tmp/supervising-\(UUID().uuidString.prefix(13))"
+    try FileManager.default.createDirectory(atPath: self.directory, withIntermediateDirectories: true)
+    let path = self.directory + "/supervisor.conf"
+    let text = configuration.replacingOccurrences(of: "DIR", with: self.directory)
+    try text.write(toFile: path, atomically: true, encoding: .utf8)
+    var ends: [Int32] = [0, 0]
+    guard pipe(&ends) == 0 else { throw Timeout(description: "no pipe") }
+    _ = fcntl(ends[0], F_SETFD, FD_CLOEXEC)
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
+    posix_spawn_file_actions_addclose(&actions, ends[1])
+    let arguments: [String] = [Self.program, "-c", path, "-n"]
+    var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+    var environment: [UnsafeMutablePointer<CChar>?] = [strdup("PATH=/usr/bin:/bin"), strdup("LANG=C"), nil]
+    defer { (pointers + environment).forEach { free($0) } }
+    var child: Int32 = 0
+    let result = posix_spawn(&child, Self.program, &actions, nil, &pointers, &environment)
+    close(ends[1])
+    log = ends[0]
+    pid = child
+    guard result == 0 else { throw Timeout(description: "cannot run \(Self.program)") }
+  }
+
+  deinit {
+    if status == nil {
+      kill(pid, SIGTERM)
+      _ = try? end(within: 15)
+      if status == nil {
+        kill(pid, SIGKILL)
+        waitpid(pid, nil, 0)
+      }
+    }
+    close(log)
+    try? FileManager.default.removeItem(atPath: directory)
+  }
+
+  // MARK: - The log
+
+  /// The next line of the log that holds all of `parts`; lines before it are passed.
+  @discardableResult
+  func line(_ parts: String..., within seconds: Double = 10) throws -> String {
+    let limit = Date().addingTimeInterval(seconds)
+    while true {
+      while place < lines.count {
+        place += 1
+        if parts.allSatisfy(lines[place - 1].contains) { return lines[place - 1] }
+      }
+      guard try readLog(until: limit) else {
+        throw Timeout(description: "no line with \(parts) in:\n" + lines.joined(separator: "\n"))
+      }
+    }
+  }
+
+  /// The pid that the next spawn of a process gets.
+  func spawned(_ name: String, within seconds: Double = 10) throws -> Int32 {
+    let found = try line("process spawned", "name=\(name) ", within: seconds)
+    return Int32(found.components(separatedBy: "pid=").last ?? "") ?? 0
+  }
+
+  /// Goes back to the first line.
+  func rewind() { place = 0 }
+
+  private func readLog(until limit: Date) throws -> Bool {
+    var item = pollfd(fd: log, events: Int16(POLLIN), revents: 0)
+    let wait = Int32(max(0, limit.timeIntervalSinceNow * 1000))
+    guard poll(&item, 1, wait) > 0 else { return false }
+    var bytes = [UInt8](repeating: 0, count: 65536)
+    let count = read(log, &bytes, bytes.count)
+    guard count > 0 else {
+      hasLogEnded = true
+      return false
+    }
+    unfinished += String(decoding: bytes[..<count], as: UTF8.self)
+    var parts = unfinished.components(separatedBy: "\n")
+    unfinished = parts.removeLast()
+    lines += parts
+    return true
+  }
+
+  // MARK: - The end
+
+  /// Waits for the supervisor to end; answers its exit code, or −1 for a signal.
+  @discardableResult
+  func end(within seconds: Double = 15) throws -> Int32 {
+    let limit = Date().addingTimeInterval(seconds)
+    // Its log ends with it.
+    while try readLog(until: limit) {}
+    guard status != nil || hasLogEnded else { throw Timeout(description: "the supervisor does not end") }
+    if status == nil {
+      var value: Int32 = 0
+      waitpid(pid, &value, 0)
+      status = value
+    }
+    let value = status ?? 0
+    return value & 0x7F == 0 ? (value >> 8) & 0xFF : -1
+  }
+
+  // MARK: - Control
+
+  /// A call of the control interface; nil parameters none.
+  func call(_ method: String, _ parameters: XMLRPCValue...) throws -> XMLRPCResponse {
+    let body = XMLRPC.write(XMLRPCCall(method, parameters))
+    let head = "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: \(body.count)\r\n\r\n"
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let path = Array((directory + "/var/run/supervisor.sock").utf8)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
+    let connected = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    guard connected == 0 else { throw Timeout(description: "no control socket") }
+    var limit = timeval(tv_sec: 20, tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    let request = Array(head.utf8) + body
+    guard write(descriptor, request, request.count) == request.count else { throw Timeout(description: "short write") }
+    var answer: [UInt8] = []
+    var bytes = [UInt8](repeating: 0, count: 65536)
+    while true {
+      let count = read(descriptor, &bytes, bytes.count)
+      if count <= 0 { break }
+      answer += bytes[..<count]
+    }
+    let text = String(decoding: answer, as: UTF8.self)
+    guard let start = text.range(of: "\r\n\r\n") else { throw Timeout(description: "no answer to \(method): \(text)") }
+    return try XMLRPC.readResponse(Array(text[start.upperBound...].utf8))
+  }
+
+  /// The value that a call answers.
+  func value(_ method: String, _ parameters: XMLRPCValue...) throws -> XMLRPCValue {
+    let response =
+      switch parameters.count {
+      case 0: try call(method)
+      case 1: try call(method, parameters[0])
+      case 2: try call(method, parameters[0], parameters[1])
+      default: try call(method, parameters[0], parameters[1], parameters[2])
+      }
+    guard case .value(let value) = response else { throw Timeout(description: "\(method): \(response)") }
+    return value
+  }
+
+  /// Tries a condition again and again; between two tries the supervisor's loop goes round once.
+  func waitUntil(seconds: Double = 10, _ condition: () throws -> Bool) throws {
+    let limit = Date().addingTimeInterval(seconds)
+    while try !condition() {
+      if Date() > limit { throw Timeout(description: "the condition does not come about") }
+      _ = try call("supervisor.getPID")
+    }
+  }
+
+  /// The contents of a file in the directory.
+  func file(_ name: String) -> String {
+    (try? String(contentsOfFile: directory + "/" + name, encoding: .utf8)) ?? ""
+  }
+}
+
+/// Whether a process is there, dead ones that nobody has reaped among them.
+func isPresent(_ pid: Int32) -> Bool { kill(pid, 0) == 0 }
