@@ -22,7 +22,7 @@ public struct WorkerContext: Sendable {
   /// Sets up the process; call it first, before any thread is started.
   ///
   /// The file is `-c FILE`, or `BULKHEAD_CONF`, or `supervisor.conf` here; the name is `--name NAME`, or
-  /// `BULKHEAD_NAME`, or the default.
+  /// `BULKHEAD_NAME`, or what supervisord calls the process, or the default.
   /// - Parameters:
   ///   - defaultName: the name of a process that was started by hand.
   ///   - arguments: the command line without the program.
@@ -34,7 +34,7 @@ public struct WorkerContext: Sendable {
     environment: [String: String] = Environment.current
   ) throws -> WorkerContext {
     var path = environment["BULKHEAD_CONF"] ?? "supervisor.conf"
-    var name = environment["BULKHEAD_NAME"] ?? defaultName
+    var name = environment["BULKHEAD_NAME"] ?? environment["SUPERVISOR_PROCESS_NAME"] ?? defaultName
     var others: [String] = []
     var rest = arguments[...]
     while let argument = rest.popFirst() {

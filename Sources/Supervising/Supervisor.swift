@@ -61,10 +61,9 @@ public final class Supervisor {
     let run = configuration.runDirectory
     try FilePaths.makeDirectories(run)
     try FilePaths.makeDirectories(run + "/bus", mode: 0o700)
-    for process in configuration.processes {
-      for file in [process.output.file, process.errorOutput.file].compactMap(\.self) {
-        try FilePaths.makeDirectories(FilePaths.directory(of: file))
-      }
+    let outputs = configuration.processes.flatMap { [$0.output.file, $0.errorOutput.file].compactMap(\.self) }
+    for file in Set(outputs + configuration.pidFiles + configuration.controlSockets) {
+      try FilePaths.makeDirectories(FilePaths.directory(of: file))
     }
     lock = try RunLock(path: configuration.pidFiles[0])
     Signals.ignore(SIGPIPE)

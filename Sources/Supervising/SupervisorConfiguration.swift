@@ -64,7 +64,7 @@ public struct SupervisorConfiguration: Sendable {
     }
     let runDirectory = settings.path("bulkhead", "run_dir")
     var childEnvironment: [String: String] = [
-      "SUPERVISOR_ENABLED": "1", "BULKHEAD_CONF": FilePaths.absolute(path),
+      "SUPERVISOR_ENABLED": "1",
       "NOTIFY_SOCKET": notifySocket(runDirectory: runDirectory),
       "SUPERVISOR_SERVER_URL": "unix://" + (server.path("file") ?? controlSocket(runDirectory: runDirectory)),
     ]
@@ -72,6 +72,8 @@ public struct SupervisorConfiguration: Sendable {
       childEnvironment[pair.key] = pair.value
       names["ENV_" + pair.key] = pair.value
     }
+    // The file may name itself for other supervisors; here it is known.
+    childEnvironment["BULKHEAD_CONF"] = FilePaths.absolute(path)
     var programs = ProgramReader(
       file: file, environment: environment, names: names, childEnvironment: childEnvironment,
       logDirectory: general.path("childlogdir") ?? runDirectory + "/logs")

@@ -80,4 +80,18 @@ enum SystemLookup {
     }
     return result
   }
+
+  /// Whether somebody listens on a unix socket.
+  ///
+  /// The corresponding C function is `connect`.
+  static func isListening(_ path: String) -> Bool {
+    guard let (target, length) = Readiness.socketAddress(path) else { return false }
+    var address = target
+    let descriptor = socket(AF_UNIX, bh_socket_stream_flags(), 0)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    return withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, length) == 0 }
+    }
+  }
 }

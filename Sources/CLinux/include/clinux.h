@@ -46,6 +46,7 @@ static inline pid_t bh_gettid(void) { return (pid_t)syscall(SYS_gettid); }
 char **bh_environ(void);
 
 static inline int bh_signalfd_flags(void) { return SFD_NONBLOCK | SFD_CLOEXEC; }
+static inline int bh_socket_stream_flags(void) { return SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK; }
 static inline int bh_socket_datagram_flags(void) { return SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK; }
 
 

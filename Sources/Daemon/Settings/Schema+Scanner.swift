@@ -11,7 +11,7 @@ extension Schema {
       "scanner", "quantity_max", .decimal(from: "0.01", to: "1000000000"), default: "1000", unit: "shares",
       "the largest size that is considered"),
     SettingDefinition(
-      "scanner", "suspicious_return", .decimal(from: "0", to: "1000000"), default: "10", unit: "× the cost",
+      "scanner", "suspicious_return", .decimal(from: "0", to: "1000000"), default: "10", unit: "times the cost",
       "a find with a higher return must have a recent trade; 10 is 1,000 %"),
     SettingDefinition(
       "scanner", "suspicious_trade_age_max_s", .integer(1...31_536_000), default: "604800", unit: "s",

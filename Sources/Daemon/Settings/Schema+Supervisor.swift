@@ -117,7 +117,7 @@ extension Schema {
         section, "restarts_max", .integer(1...1_000_000), default: "10", unit: "restarts",
         "more restarts than this within restarts_window_s: the next waits as after a failed start"),
       SettingDefinition(
-        section, "restarts_window_s", .integer(1...86_400), default: "60", unit: "s", "the window of restarts_max"),
+        section, "restarts_window_s", .integer(1...86_400), default: "10", unit: "s", "the window of restarts_max"),
       SettingDefinition(
         section, "wait_ready", .boolean, default: "false",
         "whether the process is RUNNING only when it has said READY=1"),

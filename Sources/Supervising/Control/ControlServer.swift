@@ -11,6 +11,11 @@ final class ControlServer {
   init(supervisor: Supervisor) throws {
     interface = ControlInterface(supervisor: supervisor)
     for path in supervisor.configuration.controlSockets {
+      // The run directory is locked, so its socket is ours; any other may belong to a supervisor that lives.
+      if path != supervisor.configuration.controlSockets[0], SystemLookup.isListening(path) {
+        Log.warning("control socket belongs to another supervisor", ["path": path])
+        continue
+      }
       let server = try HTTPServer(listen: .unix(path: path, mode: UInt32(supervisor.configuration.controlMode))) {
         [interface] request in Self.answer(request, interface)
       }
