@@ -135,7 +135,8 @@ final class Child {
       if pid < 0 {
         let code = errno
         let name = step.map { String(cString: $0) } ?? "spawn"
-        throw SystemError("\(name) \(name == "chdir" ? specification.directory ?? "" : specification.executable)", code: code)
+        throw SystemError(
+          "\(name) \(name == "chdir" ? specification.directory ?? "" : specification.executable)", code: code)
       }
       return pid
     }

@@ -47,6 +47,7 @@ final class EventLoop {
 
   /// Calls the handlers of all descriptors that can be read now.
   /// - Parameter timeoutMilliseconds: how long it waits for the first; negative for no limit.
+  /// - Throws: `SystemError`.
   func process(timeoutMilliseconds: Int32) throws(SystemError) {
     let count = try systemCall("epoll_wait") {
       epoll_wait(descriptor, &events, Int32(events.count), timeoutMilliseconds)

@@ -5,9 +5,9 @@ internal import Daemon
   internal import Glibc
 #endif
 
-/// What a process writes, in a file that is rotated: `x.log`, `x.log.1` (the one before), `x.log.2` …
+/// What a process writes, in a file that is rotated.
 ///
-/// A file never grows beyond its limit, and is cut between lines where a line ends within the limit. When the disk is
+/// Beside `x.log` there are `x.log.1`, the one before, and so on. A file never grows beyond its limit, and is cut between lines where a line ends within the limit. When the disk is
 /// full or the directory gone, output is dropped and counted, and the file is opened again with the next output.
 final class LogFile {
   let specification: OutputSpecification

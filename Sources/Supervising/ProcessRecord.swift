@@ -65,7 +65,9 @@ public struct ProcessRecord: Sendable {
 
   /// Whether a spawn has been ordered and not been reported yet.
   private var isSpawning = false
-  /// STOPPING: start it again when it has ended. Spawning: stop it as soon as it is there.
+  /// STOPPING: start it again when it has ended.
+  ///
+  /// Spawning: stop it as soon as it is there.
   private var isReversed = false
   /// SIGKILL has been sent: what it says from now on changes nothing.
   private var isKilled = false

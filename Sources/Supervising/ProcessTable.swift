@@ -140,14 +140,14 @@ public struct ProcessTable: Sendable {
   /// The processes of the highest priority number that are not at rest are told to stop; those below wait for them.
   private mutating func stopNextLevel(_ now: Int64) -> [TableAction] {
     func isUp(_ process: ProcessID) -> Bool { rows[process].map { !$0.record.state.isStopped } ?? false }
-    guard let last = order.last(where: isUp), let level = rows[last]?.specification.level else {
-      if isAtRest { shutdownDeadline = nil }
-      return []
-    }
     var actions: [TableAction] = []
-    for process in order.reversed() where isUp(process) && rows[process]?.specification.level == level {
-      actions += apply(.stopRequested, process, now)
+    // A level that only held processes which do not live is at rest at once.
+    while let last = order.last(where: isUp), let level = rows[last]?.specification.level {
+      let members = order.reversed().filter { isUp($0) && rows[$0]?.specification.level == level }
+      for process in members { actions += apply(.stopRequested, process, now) }
+      if members.contains(where: isUp) { return actions }
     }
+    if isAtRest { shutdownDeadline = nil }
     return actions
   }
 }

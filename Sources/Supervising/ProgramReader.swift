@@ -133,7 +133,8 @@ struct ProgramReader {
     let general = file.section("bulkhead:supervisor")
     let special = file.section("bulkhead:program:\(program)")
     var empty = SectionReader(
-      ConfigurationFile.Section(emptySection: "bulkhead:supervisor", of: file), family: "bulkhead:supervisor", names: names)
+      ConfigurationFile.Section(emptySection: "bulkhead:supervisor", of: file), family: "bulkhead:supervisor",
+      names: names)
     var generalReader = general.map { SectionReader($0, family: "bulkhead:supervisor", names: names) }
     var specialReader = special.map { SectionReader($0, family: "bulkhead:program:", names: names) }
     func take<Value>(_ key: String, _ read: (inout SectionReader) -> Value) -> Value {

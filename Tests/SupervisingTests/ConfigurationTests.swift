@@ -92,24 +92,44 @@ import Testing
 
   @Test(arguments: [
     ("[program:x]\nstartsecs=1\n", "supervisor.conf:1: [program:x] command: expected a program and its arguments"),
-    ("[program:x]\n\ncommand=/nonexistent/x\n", ":3: [program:x] command: expected a program, found \"/nonexistent/x\", which is not there"),
+    (
+      "[program:x]\n\ncommand=/nonexistent/x\n",
+      ":3: [program:x] command: expected a program, found \"/nonexistent/x\", which is not there"
+    ),
     ("[program:x]\ncommand=no-such-program-here\n", ":2: [program:x] command: expected a program"),
     ("[program:x]\ncommand=%(here)s/plain\n", "which is not executable"),
     ("[program:x]\ncommand=/bin/sh -c 'oops\n", ":2: [program:x] command: expected quotes and escapes that end"),
-    ("[program:x]\ncommand=/bin/true\nstartsecs=soon\n", ":3: [program:x] startsecs: expected an integer from 0 to 86400, found \"soon\""),
-    ("[program:x]\ncommand=/bin/true\nstartsecs=%(ENV_NOPE)s\n", ":3: [program:x] startsecs: expected the environment variable NOPE"),
+    (
+      "[program:x]\ncommand=/bin/true\nstartsecs=soon\n",
+      ":3: [program:x] startsecs: expected an integer from 0 to 86400, found \"soon\""
+    ),
+    (
+      "[program:x]\ncommand=/bin/true\nstartsecs=%(ENV_NOPE)s\n",
+      ":3: [program:x] startsecs: expected the environment variable NOPE"
+    ),
     ("[program:x]\ncommand=/bin/true\nstartsec=1\n", ":3: [program:x] startsec: unknown key"),
     ("[program:x]\ncommand=/bin/true\n[program:x]\ncommand=/bin/true\n", ":3: [program:x] expected each section once"),
     ("[program:x]\ncommand=/bin/true %(nope)s\n", ":2: [program:x] command: expected one of %(…)s"),
-    ("[program:x]\ncommand=/bin/true\nnumprocs=2\n", ":3: [program:x] numprocs: expected a process_name with %(process_num)"),
+    (
+      "[program:x]\ncommand=/bin/true\nnumprocs=2\n",
+      ":3: [program:x] numprocs: expected a process_name with %(process_num)"
+    ),
     ("[program:x y]\ncommand=/bin/true\n", ":1: [program:x y] name: expected a name without blanks"),
-    ("[program:x]\ncommand=/bin/true\nuser=nobody-by-this-name\n", ":3: [program:x] user: expected a user of this host"),
-    ("[program:x]\ncommand=/bin/true\nstopasgroup=true\nkillasgroup=false\n", ":4: [program:x] killasgroup: expected true"),
+    (
+      "[program:x]\ncommand=/bin/true\nuser=nobody-by-this-name\n", ":3: [program:x] user: expected a user of this host"
+    ),
+    (
+      "[program:x]\ncommand=/bin/true\nstopasgroup=true\nkillasgroup=false\n",
+      ":4: [program:x] killasgroup: expected true"
+    ),
     ("[group:g]\nprograms=a\n", ":2: [group:g] programs: expected names of programs, found \"a\""),
     ("[bulkhead:program:y]\nwait_ready=true\n", ":1: [bulkhead:program:y] expected a section [program:y]"),
     ("[unix_http_server]\npassword=x\n", ":2: [unix_http_server] password: not supported"),
     ("[supervisord]\nuser=nobody-by-this-name\n", ":2: [supervisord] user: expected a user of this host"),
-    ("[program:a]\ncommand=/bin/true\nprocess_name=b\n[program:c]\ncommand=/bin/true\nprocess_name=b\n[group:g]\nprograms=a,c\n", "expected each process name once in its group"),
+    (
+      "[program:a]\ncommand=/bin/true\nprocess_name=b\n[program:c]\ncommand=/bin/true\nprocess_name=b\n[group:g]\nprograms=a,c\n",
+      "expected each process name once in its group"
+    ),
     ("[scanner]\nfull_scan_s=x\n", ":2: [scanner] full_scan_s: expected an integer from 1 to 3600, found \"x\""),
   ])
   func `a mistake is named by file and line, and nothing is made`(text: String, expected: String) throws {

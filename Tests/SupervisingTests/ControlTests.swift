@@ -126,7 +126,9 @@ import Web
 
   @Test func `logs are read and tailed by supervisord's rules`() throws {
     let supervisor = try running()
-    try supervisor.waitUntil { try supervisor.value("supervisor.readProcessStdoutLog", "a", 0, 0).string == "one\ntwo\n" }
+    try supervisor.waitUntil {
+      try supervisor.value("supervisor.readProcessStdoutLog", "a", 0, 0).string == "one\ntwo\n"
+    }
     #expect(try supervisor.value("supervisor.readProcessStdoutLog", "a", 4, 3).string == "two")
     #expect(try supervisor.value("supervisor.readProcessStdoutLog", "a", -4, 0).string == "two\n")
     #expect(fault(try supervisor.call("supervisor.readProcessStdoutLog", "a", -4, 1)) == 3)

@@ -240,7 +240,9 @@ extension ProcessAction {
         nextPid += 1
         return .spawned(pid: nextPid)
       }
-      let quiet: [ProcessEvent] = [.startRequested, .stopRequested, .deadlinePassed, .ready, .alive, .signalFailed("x")]
+      let quiet: [ProcessEvent] = [
+        .startRequested, .stopRequested, .deadlinePassed, .ready, .alive, .signalFailed("x"),
+      ]
       let deaths: [ProcessEvent] = [.exited(.code(0)), .exited(.code(1)), .exited(.code(100)), .exited(.signal(9))]
       return (live.isEmpty ? quiet : quiet + deaths).randomElement(using: &generator) ?? .alive
     }

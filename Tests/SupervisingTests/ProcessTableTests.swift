@@ -78,6 +78,15 @@ private let second: Int64 = 1_000_000_000
     #expect(table.isAtRest)
   }
 
+  @Test func `a level without a living process does not hold up the others`() throws {
+    var table = try table([("a", 1), ("b", 2), ("c", 3)], running: false)
+    _ = table.startAutomatic(now: 0)
+    _ = table.handle(.spawned(pid: 6), process: table.order[0], now: 0)
+    _ = table.handle(.spawnFailed("x"), process: table.order[1], now: 0)
+    _ = table.handle(.spawnFailed("x"), process: table.order[2], now: 0)
+    #expect(text(table.shutDown(now: 0, limit: 10 * second), table) == ["signal 15 a"])
+  }
+
   @Test func `at the limit of a shutdown everything that lives is killed, and stays dead`() throws {
     var table = try table([("a", 1), ("b", 2)])
     _ = table.shutDown(now: 0, limit: 3 * second)
@@ -85,7 +94,10 @@ private let second: Int64 = 1_000_000_000
     let actions = table.passTime(now: 3 * second)
     #expect(Set(text(actions, table)) == ["signal 9 a", "signal 9 b"])
     for process in table.order {
-      #expect(!text(table.handle(.exited(.signal(9)), process: process, now: 3 * second), table).contains { $0.hasPrefix("spawn") })
+      #expect(
+        !text(table.handle(.exited(.signal(9)), process: process, now: 3 * second), table).contains {
+          $0.hasPrefix("spawn")
+        })
     }
     #expect(table.isAtRest)
   }

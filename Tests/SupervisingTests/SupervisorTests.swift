@@ -61,9 +61,11 @@ import Web
   }
 
   @Test func `an orphan is reaped, and one that left its group is ended with the supervisor`() throws {
-    let script = "setsid sh -c \"echo short \\$\\$; exec sleep 0.05\" & setsid sh -c \"echo long \\$\\$; exec sleep 1000\" &"
+    let script =
+      "setsid sh -c \"echo short \\$\\$; exec sleep 0.05\" & setsid sh -c \"echo long \\$\\$; exec sleep 1000\" &"
     let supervisor = try RunningSupervisor(
-      "[program:parent]\ncommand=/bin/sh -c '\(script) wait %%1; exit 0'\nstartsecs=0\nautorestart=false\nstdout_logfile=DIR/out\n")
+      "[program:parent]\ncommand=/bin/sh -c '\(script) wait %%1; exit 0'\nstartsecs=0\nautorestart=false\nstdout_logfile=DIR/out\n"
+    )
     func pid(_ name: String) -> Int32? {
       let line = supervisor.file("out").split(separator: "\n").first { $0.hasPrefix(name) }
       return line.flatMap { Int32($0.dropFirst(name.count + 1)) }
@@ -142,7 +144,8 @@ import Web
   }
 
   @Test func `a child has its environment, directory and umask, no blocked signal and no foreign descriptor`() throws {
-    let script = "pwd; umask; echo $BULKHEAD_NAME $SUPERVISOR_GROUP_NAME $X; grep -E \"^Sig(Blk|Ign)\" /proc/self/status; "
+    let script =
+      "pwd; umask; echo $BULKHEAD_NAME $SUPERVISOR_GROUP_NAME $X; grep -E \"^Sig(Blk|Ign)\" /proc/self/status; "
       + "ls /proc/$$/fd | tr \"\\n\" \" \"; ps -o pgid= -p $$ | tr -d \" \"; echo $$"
     let supervisor = try RunningSupervisor(
       "[program:env]\ncommand=/bin/sh -c '\(script)'\nstartsecs=0\nautorestart=false\ndirectory=/usr\numask=027\n"
@@ -201,7 +204,8 @@ import Web
   }
 
   @Test func `readiness that a child tells makes it running`() throws {
-    let tell = "import os,socket,time; s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM); "
+    let tell =
+      "import os,socket,time; s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM); "
       + "s.sendto(b\"READY=1\\nSTATUS=at work\",os.environ[\"NOTIFY_SOCKET\"]); time.sleep(1000)"
     let supervisor = try RunningSupervisor(
       "[program:told]\ncommand=/usr/bin/python3 -c '\(tell)'\nstartsecs=1000\n[bulkhead:program:told]\nwait_ready=true\n"

@@ -210,7 +210,8 @@ final class ControlInterface {
         collection.set(
           index,
           [
-            "name": .string(specification.name), "group": .string(specification.group), "status": .integer(Int64(status)),
+            "name": .string(specification.name), "group": .string(specification.group),
+            "status": .integer(Int64(status)),
             "description": .string(description),
           ])
       }
@@ -298,7 +299,8 @@ final class ControlInterface {
       "spawnerr": .string(record.spawnError), "exitstatus": .integer(Int64(record.lastExit?.status ?? 0)),
       "logfile": output, "stdout_logfile": output,
       "stderr_logfile": .string(specification.redirectsErrors ? "" : specification.errorOutput.file ?? ""),
-      "pid": .integer(Int64(record.pid ?? 0)), "restarts": .integer(Int64(record.restarts)), "ready": .boolean(record.isReady),
+      "pid": .integer(Int64(record.pid ?? 0)), "restarts": .integer(Int64(record.restarts)),
+      "ready": .boolean(record.isReady),
       "uptime_seconds": .double(Double(details.uptimeNanoseconds) / 1e9),
       "status": .string(supervisor.statusText(of: process)),
     ]
