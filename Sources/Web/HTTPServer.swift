@@ -17,17 +17,20 @@ public struct HTTPServerOptions: Sendable {
   public var headerBytesMax: Int
   /// How many connections may wait to be accepted.
   public var backlog: Int
+  /// Limits of each WebSocket.
+  public var webSocket: WebSocketLimits
 
   /// Limits; the defaults suit a control interface.
   public init(
     connectionsMax: Int = 1000, idleTimeoutSeconds: Int = 60, bodyBytesMax: Int = 8 << 20,
-    headerBytesMax: Int = 32 << 10, backlog: Int = 511
+    headerBytesMax: Int = 32 << 10, backlog: Int = 511, webSocket: WebSocketLimits = WebSocketLimits()
   ) {
     self.connectionsMax = connectionsMax
     self.idleTimeoutSeconds = idleTimeoutSeconds
     self.bodyBytesMax = bodyBytesMax
     self.headerBytesMax = headerBytesMax
     self.backlog = backlog
+    self.webSocket = webSocket
   }
 }
 

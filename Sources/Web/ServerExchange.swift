@@ -208,7 +208,9 @@ final class ServerExchange {
         // It does so in its next run, and until then the peer could not end the connection.
         upgrade.server.needsAnotherRun = true
         guard descriptor >= 0 else { return }
-        upgrade.accept(WebSocketPeer(role: .server, transport: .socket(descriptor), early: early))
+        upgrade.accept(
+          WebSocketPeer(
+            role: .server, transport: .socket(descriptor), early: early, limits: upgrade.server.options.webSocket))
       }, Unmanaged.passUnretained(upgrade).toOpaque())
     guard let made else { return .NO }
     // The exchange outlives the callback: it is released when the library says that the request is over.

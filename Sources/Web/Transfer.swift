@@ -95,7 +95,10 @@ final class Transfer: @unchecked Sendable {
     options.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
     // A compressed body is counted while it is written; this ends the others before their first byte.
     options.set(CURLOPT_MAXFILESIZE_LARGE, request.bodyBytesMax)
-    if let path = request.unixSocketPath { options.set(CURLOPT_UNIX_SOCKET_PATH, path) }
+    if let path = request.unixSocketPath {
+      options.set(CURLOPT_UNIX_SOCKET_PATH, path)
+      options.set(CURLOPT_NOPROXY, "*")
+    }
     setMethod(&options)
     setHeaders(&options)
     let context = Unmanaged.passUnretained(self).toOpaque()

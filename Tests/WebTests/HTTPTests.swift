@@ -136,6 +136,37 @@ import Web
     #expect(calls.withLock { $0 } == 0)
   }
 
+  @Test func `requests cancelled at any moment end once each and leave the client whole`() async throws {
+    let server = try serve()
+    defer { server.stop() }
+    let client = HTTPClient()
+    let url = server.url
+    var outcomes = 0
+    for round in 0..<400 {
+      let task = Task { try await client.send(HTTPRequest(url: "\(url)/\(round)")) }
+      for _ in 0..<(round % 40) { await Task.yield() }
+      task.cancel()
+      switch await task.result {
+      case .success(let response): #expect(response.status == 200)
+      case .failure(let error): #expect((error as? HTTPError)?.code == .cancelled)
+      }
+      outcomes += 1
+    }
+    #expect(outcomes == 400)
+    #expect(try await client.send(HTTPRequest(url: url + "/after")).status == 200)
+  }
+
+  @Test func `a server that is let go stops listening`() async throws {
+    var server: HTTPServer? = try HTTPServer(listen: .tcp(host: "127.0.0.1", port: 0)) { _ in .response(.text("x")) }
+    let port = try #require(server?.port)
+    #expect(port != 0)
+    let descriptor = try connectTCP(port)
+    server?.process()
+    server = nil
+    close(descriptor)
+    #expect(throws: SystemError.self) { try connectTCP(port) }
+  }
+
   @Test func `a client that goes away cancels what is under way`() async throws {
     let server = try LoopbackServer { _ in .deferred(HTTPDeferral()) }
     defer { server.stop() }
@@ -281,7 +312,7 @@ import Web
     "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
   ])
   func `a malformed request is refused and the server goes on`(text: String) async throws {
-    let server = try serve()
+    let server = try serve(options: HTTPServerOptions(idleTimeoutSeconds: 1))
     defer { server.stop() }
     let answer = try rawExchange(server.port, text)
     #expect(!answer.hasPrefix("HTTP/1.1 200"))

@@ -328,6 +328,44 @@ import Web
     peers.list.withLock { $0 = [] }
   }
 
+  @Test func `random bytes after the handshake end their own connection only`() async throws {
+    let server = try serve()
+    defer { server.stop() }
+    let bystander = try await WebSocketClient.connect(url: server.webSocketURL + "/")
+    var random = Xorshift(state: 0xDEAD_BEEF_CAFE_F00D)
+    for round in 0..<300 {
+      let raw = try RawWebSocket(server.port)
+      var bytes = RawWebSocket.encode(opcode: 0x1, final: random.next() % 2 == 0, bytes: Array("hello".utf8))
+      if round % 2 == 0 {
+        bytes = (0..<(1 + random.next() % 200)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+      } else {
+        bytes[Int(random.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: random.next())
+        bytes += bytes
+      }
+      raw.write(bytes)
+    }
+    try bystander.send(text: "still here")
+    var received: String?
+    try pump(bystander, until: { received != nil }) { received = $0.text }
+    #expect(received == "still here")
+  }
+
+  @Test func `random bytes from a server end the client's connection only`() async throws {
+    let server = try serve(onMessage: { peer, message in
+      var random = Xorshift(state: 0x9E37_79B9 ^ UInt64(message.bytes.count + 1))
+      let bytes = (0..<(1 + random.next() % 300)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+      try? peer.send(preframed: bytes)
+      peer.disconnect()
+    })
+    defer { server.stop() }
+    for round in 0..<200 {
+      let peer = try await WebSocketClient.connect(url: server.webSocketURL + "/")
+      try peer.send(text: String(repeating: "x", count: round))
+      #expect(throws: WebSocketError.self) { try pump(peer, until: { false }) }
+      #expect(peer.isClosed)
+    }
+  }
+
   @Test func `no descriptor is left behind`() async throws {
     let server = try serve()
     let warm = try await WebSocketClient.connect(url: server.webSocketURL + "/")
