@@ -81,11 +81,25 @@ extension World {
   mutating func beginPlant() {
     guard now >= plants.nextAt else { return }
     schedulePlant()
+    if random.below(3) == 0, beginPlantSoonOver() { return }
     for _ in 0..<40 where !active.isEmpty {
       let kind = PlantKind(rawValue: random.below(PlantKind.allCases.count)) ?? .binaryBuy
       let slot = active[random.below(active.count)]
       if plant(kind, at: slot) { return }
     }
+  }
+
+  /// How long before its market's end an arbitrage is planted at the latest.
+  static let plantBeforeEndNanoseconds: Int64 = 5_000_000_000
+
+  /// Plants a binary arbitrage in a market that ends within a minute, so that what was traded there is settled soon.
+  private mutating func beginPlantSoonOver() -> Bool {
+    let soon = active.filter { markets[$0].endsAt.nanoseconds(since: now) < 60_000_000_000 }
+    for _ in 0..<10 where !soon.isEmpty {
+      let kind: PlantKind = random.below(2) == 0 ? .binaryBuy : .binarySell
+      if plant(kind, at: soon[random.below(soon.count)]) { return true }
+    }
+    return false
   }
 
   /// Plants an arbitrage of a kind in a market, or in its event.
@@ -145,8 +159,8 @@ extension World {
     guard !plants.isBusy(event: event), !events[event].isAugmented else { return false }
     guard kind.isBinary != events[event].isNegRisk else { return false }
     for market in events[event].markets {
-      guard markets[market].subject == .ordinary, markets[market].isTradable else { return false }
-      guard markets[market].endsAt.nanoseconds(since: now) > 60_000_000_000 else { return false }
+      guard markets[market].isTradable else { return false }
+      guard markets[market].endsAt.nanoseconds(since: now) > World.plantBeforeEndNanoseconds else { return false }
       guard !engine.hasOrders(market: market) else { return false }
       let ladder = engine.ladders[market * 2]
       guard ladder.bestBid != nil, ladder.bestAsk != nil else { return false }
