@@ -155,7 +155,7 @@ public final class ExecutingService {
     case .message(let stream, _, _, var reader):
       let topic = subscriber.topic(of: stream)
       if topic.hasPrefix(Topic.opportunity) {
-        do { waiting.append(try Opportunity(&reader)) } catch {
+        do { take(try Opportunity(&reader)) } catch {
           Log.warning("message of the bus could not be read", ["kind": "opportunity", "error": "\(error)"])
         }
       } else if topic.hasPrefix(Topic.process) {
@@ -177,6 +177,12 @@ public final class ExecutingService {
   }
 
   // MARK: - Opportunities
+
+  /// Keeps the newest word on each opportunity; what is gone again is not looked at.
+  private func take(_ opportunity: Opportunity) {
+    waiting.removeAll { $0.id == opportunity.id }
+    if opportunity.state != .closed { waiting.append(opportunity) }
+  }
 
   /// Looks at what has come, in one go: all orders that result become durable in one commit.
   private func considerWaiting() {
