@@ -41,11 +41,11 @@ public final class ExecutingService {
     let highWaterMark = settings.integer("bus", "high_water_mark_messages")
     publisher = try Publisher(name: context.name, runDirectory: context.runDirectory, highWaterMark: highWaterMark)
     subscriber = try Subscriber(
-      name: context.name, topics: [Topic.market, Topic.book, Topic.opportunity, Topic.process],
+      name: context.name, topics: [Topic.market, Topic.book, Topic.opportunity, Topic.settlement, Topic.process],
       highWaterMark: highWaterMark, reconnectMilliseconds: settings.integer("bus", "reconnect_ms"))
     directory = try Directory(
       subscriber: subscriber, runDirectory: context.runDirectory, fixed: settings.list("bus", "publishers")
-    ) { $0.hasPrefix("ingestor") || $0.hasPrefix("scanner") }
+    ) { name in ["ingestor", "scanner", "settler"].contains { name.hasPrefix($0) } }
     healthTopic = publisher.topic(Topic.health + context.name)
     for venue in Venue.allCases {
       orderTopics[venue] = publisher.topic(Topic.order + venue.rawValue)
@@ -57,7 +57,8 @@ public final class ExecutingService {
   // MARK: - Restart
 
   private func restart() throws {
-    let restart = try log.restart(now: SystemClock.now)
+    let booked = try restoreFromLedger()
+    let restart = try log.restart(now: SystemClock.now, fillsAfter: booked)
     desk.restore(fills: restart.fills)
     desk.restore(executed: restart.executed)
     var stuck: [String: Money] = [:]
@@ -78,6 +79,30 @@ public final class ExecutingService {
         "orders_closed": "\(restart.closedNow.count)", "interrupted": "\(interrupted.count)",
         "stuck": "\(restart.stuck.count)", "cash": "\(desk.portfolio.cash)",
       ])
+  }
+
+  /// Takes the account as the settler's ledger has it, settlements and merges included.
+  ///
+  /// - Returns: the last fill that is booked there; 0 where there is no ledger yet.
+  private func restoreFromLedger() throws(StoreError) -> Int64 {
+    let ledger: LedgerStore
+    do throws(StoreError) {
+      ledger = try LedgerStore(readingFrom: context.dataDirectory + "/ledger.db")
+    } catch {
+      guard error.code == .notReady else { throw error }
+      return 0
+    }
+    guard try ledger.transactionCount() > 0 else { return 0 }
+    let standing = try ledger.standing()
+    var positions: [InstrumentID: Portfolio.Position] = [:]
+    for position in standing.positions {
+      var sum = positions[position.key.instrument] ?? Portfolio.Position(marketID: position.marketID)
+      sum.quantity += position.quantity
+      sum.cost += position.cost
+      positions[position.key.instrument] = sum
+    }
+    desk.restore(cash: standing.cash, positions: positions)
+    return standing.cursor
   }
 
   /// Takes up interrupted executions once their books are here; nothing new is begun before.
@@ -149,7 +174,6 @@ public final class ExecutingService {
       event, from: subscriber,
       onMarket: { place in
         books.marketChanged(place)
-        desk.marketChanged(books.feed.markets[place])
       }, onBook: { desk.bookChanged($0, books) })
     switch event {
     case .message(let stream, _, _, var reader):
@@ -158,6 +182,8 @@ public final class ExecutingService {
         do { take(try Opportunity(&reader)) } catch {
           Log.warning("message of the bus could not be read", ["kind": "opportunity", "error": "\(error)"])
         }
+      } else if topic.hasPrefix(Topic.settlement) {
+        takeSettlement(&reader)
       } else if topic.hasPrefix(Topic.process) {
         directory.handle(event)
       }
@@ -166,6 +192,17 @@ public final class ExecutingService {
     case .restarted(let stream):
       Log.info("publisher started anew", ["topic": subscriber.topic(of: stream)])
     case .snapshotEnd: break
+    }
+  }
+
+  private func takeSettlement(_ reader: inout MessagePackReader) {
+    do {
+      let settlement = try SettlementMessage(&reader)
+      guard var market = books.market(settlement.marketID, venue: settlement.venue) else { return }
+      market.payouts = settlement.payouts
+      desk.settled(market)
+    } catch {
+      Log.warning("message of the bus could not be read", ["kind": "settlement", "error": "\(error)"])
     }
   }
 

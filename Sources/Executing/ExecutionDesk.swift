@@ -200,7 +200,9 @@ public final class ExecutionDesk {
     count(report.outcome.rawValue)
     executions[id] = nil
     portfolio.release(id)
-    for market in markets.removeValue(forKey: id) ?? [] { portfolio.mergeSets(of: market) }
+    for market in markets.removeValue(forKey: id) ?? [] {
+      portfolio.mergeSets(of: market, aheadSeconds: options.mergeAheadSeconds, now: now.time)
+    }
     for leg in stuck {
       portfolio.addStuck(leg.cost, event: leg.event)
       // The failed order says so itself, so that a restart does not try again.
@@ -214,6 +216,11 @@ public final class ExecutionDesk {
   }
 
   // MARK: - Restart and settlement
+
+  /// Takes the account as the ledger has it; the fills that it has not booked yet come next.
+  public func restore(cash: Money, positions: [InstrumentID: Portfolio.Position]) {
+    portfolio = Portfolio(cash: cash, positions: positions)
+  }
 
   /// Takes the account as the journal's fills have it.
   public func restore(fills: [Fill]) {
@@ -247,12 +254,8 @@ public final class ExecutionDesk {
   /// Looks at a book that has changed.
   public func bookChanged(_ book: BookIndex, _ books: some MarketBooks) { broker.bookChanged(book, books) }
 
-  /// Looks at a market that is new or has changed: complete sets are merged, and a resolved one is paid out.
-  public func marketChanged(_ market: PredictionMarket) {
-    guard !portfolio.positions.isEmpty else { return }
-    let event = "\(market.venue.rawValue)/\(market.eventID)"
-    guard !executions.values.contains(where: { $0.events.contains(event) }) else { return }
-    portfolio.mergeSets(of: market)
-    portfolio.settle(market)
-  }
+  /// Takes a settlement that the settler has booked: the market's shares become what their outcomes pay.
+  ///
+  /// - Parameter market: the market with its payouts.
+  public func settled(_ market: PredictionMarket) { portfolio.settle(market) }
 }

@@ -134,7 +134,13 @@ package final class ExecutionLog {
   package static let ordersBack = 20_000
 
   /// Reads the journal, and closes the orders that were open when the process died: each exactly once.
-  package func restart(now: Timestamp) throws(StoreError) -> Restart {
+  ///
+  /// - Parameters:
+  ///   - now: the time of day.
+  ///   - cursor: fills up to this one are in the ledger already, and are not read.
+  /// - Returns: what the executor takes up.
+  /// - Throws: `StoreError`.
+  package func restart(now: Timestamp, fillsAfter cursor: Int64 = 0) throws(StoreError) -> Restart {
     var restart = Restart()
     for var order in try journal.openOrders() {
       order.state = order.filled.raw > 0 ? .partlyFilled : .unfilled
@@ -143,7 +149,7 @@ package final class ExecutionLog {
       restart.closedNow.append(OrderResult(order: order, fills: []))
     }
     try journal.update(restart.closedNow.map { OrderChange(order: $0.order) })
-    var sequence: Int64 = 0
+    var sequence = cursor
     while true {
       let page = try journal.fills(after: sequence, limit: 10_000)
       guard let last = page.last else { break }

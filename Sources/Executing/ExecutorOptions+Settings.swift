@@ -61,5 +61,6 @@ extension ExecutorOptions {
     failuresMax = settings.integer("executor", "failures_max")
     failedUnwindsMax = settings.integer("executor", "failed_unwinds_max")
     dailyLossMax = money("daily_loss_max")
+    mergeAheadSeconds = Int64(settings.integer("settler", "merge_ahead_s")) + 60
   }
 }

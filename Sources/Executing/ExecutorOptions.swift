@@ -38,6 +38,9 @@ public struct ExecutorOptions: Sendable {
   public var failuresMax = 10
   /// Failed unwinds in one day that open it.
   public var failedUnwindsMax = 3
+  /// Complete sets of markets that end later than this are merged by the settler, so that their cash is free again; a
+  /// minute more than the settler's own limit, so that the cash is there when it is counted here.
+  public var mergeAheadSeconds: Int64 = 660
   /// The loss of one day (UTC) that opens it.
   public var dailyLossMax = Money(dollars: 200)
 

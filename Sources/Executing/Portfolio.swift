@@ -32,6 +32,12 @@ public struct Portfolio: Sendable {
   /// An account with cash alone.
   public init(cash: Money) { self.cash = cash }
 
+  /// An account as the ledger has it; fills that are not booked there yet are applied next.
+  public init(cash: Money, positions: [InstrumentID: Position]) {
+    self.cash = cash
+    self.positions = positions
+  }
+
   /// How many shares of an instrument there are.
   public func held(_ instrument: InstrumentID) -> Quantity { positions[instrument]?.quantity ?? .zero }
 
@@ -52,9 +58,15 @@ public struct Portfolio: Sendable {
     }
   }
 
-  /// Gives complete sets of a market back for 1 each, as the venue's merge does; what is left is one outcome's surplus.
-  public mutating func mergeSets(of market: PredictionMarket) {
-    guard market.outcomes.count == 2 else { return }
+  /// Gives complete sets of a market back for 1 each, as the settler does; what is left is one outcome's surplus.
+  ///
+  /// - Parameters:
+  ///   - market: the market.
+  ///   - aheadSeconds: a market that ends within this time waits for its settlement.
+  ///   - now: the time of day.
+  public mutating func mergeSets(of market: PredictionMarket, aheadSeconds: Int64, now: Timestamp) {
+    guard market.outcomes.count == 2, market.endsAt.map({ $0 > now.advanced(bySeconds: aheadSeconds) }) ?? true
+    else { return }
     let instruments = market.outcomes.map { InstrumentID(venue: market.venue, symbol: $0.token) }
     let sets = min(held(instruments[0]), held(instruments[1]))
     guard sets.raw > 0 else { return }

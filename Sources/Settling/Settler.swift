@@ -40,6 +40,8 @@ public final class Settler {
     public var leftPending: Int64 = 0
     /// Of these, how often the sources had no agreed price.
     public var withoutPrice: Int64 = 0
+    /// How often complete sets of a market were given back, since the start.
+    public var setsMerged: Int64 = 0
   }
 
   /// Decides what is due.
@@ -234,6 +236,51 @@ public final class Settler {
     counters.settled += 1
     settlement.sequence = try ledger.settlement(of: key)?.sequence ?? 0
     return settlement
+  }
+
+  /// Gives complete sets back for 1 each, where their market ends so late that waiting would lock the money for long.
+  ///
+  /// Sets of markets that end sooner wait for their settlement, which pays the same.
+  /// - Parameters:
+  ///   - aheadSeconds: markets that end within this time are left alone.
+  ///   - now: the time of day.
+  /// - Returns: the positions that have changed.
+  /// - Throws: `StoreError`; what is not durable has not happened.
+  public func mergeSets(aheadSeconds: Int64, now: Timestamp) throws -> Set<PositionKey> {
+    var changed: Set<PositionKey> = []
+    for waiting in pending.values {
+      guard let market = waiting.market, market.outcomes.count == 2, !market.isClosed, market.payouts == nil,
+        market.endsAt.map({ $0 > now.advanced(bySeconds: aheadSeconds) }) ?? true
+      else { continue }
+      let held = bookkeeper.positions(of: waiting.key)
+      for strategy in Set(held.map(\.key.strategy)) {
+        let quantities = market.outcomes.map { outcome in
+          held.first {
+            $0.key == PositionKey(strategy, InstrumentID(venue: market.venue, symbol: outcome.token))
+          }?.quantity ?? .zero
+        }
+        let sets = min(quantities[0], quantities[1])
+        guard sets.raw > 0 else { continue }
+        changed.formUnion(try merge(sets, of: market, waiting.key, strategy, now: now))
+      }
+    }
+    return changed
+  }
+
+  private func merge(
+    _ sets: Quantity, of market: PredictionMarket, _ key: MarketKey, _ strategy: Strategy, now: Timestamp
+  ) throws -> Set<PositionKey> {
+    var staged = bookkeeper
+    staged.beginBatch()
+    let reference = "merge/\(key)/\(strategy.rawValue)/\(now.nanoseconds)"
+    let payout = try staged.merge(sets, of: market, strategy: strategy, reference: reference, at: now)
+    var batch = LedgerBatch()
+    batch.transactions = [payout.transaction]
+    batch.positions = staged.touchedPositions
+    if staged.positions(of: key).isEmpty { batch.finishedMarkets.insert(key) }
+    try commit(batch, staged)
+    counters.setsMerged += 1
+    return staged.touched
   }
 
   private func leavePending(_ key: MarketKey, _ problem: String, now: Timestamp) throws(StoreError) {

@@ -21,6 +21,7 @@ public final class SettlingService {
   private let research: SettlementResearch
   private let mailbox: Mailbox<SettlementAnswer>
   private let intervalNanoseconds: Int64
+  private let mergeAheadSeconds: Int64
   private let healthTopic: TopicHandle
   private let profitTopic: TopicHandle
 
@@ -44,6 +45,7 @@ public final class SettlingService {
     try Self.prove(ledger)
     settler = try Settler(ledger: ledger, planner: SettlementPlanner(settings: settings))
     intervalNanoseconds = Int64(settings.integer("settler", "interval_s")) * 1_000_000_000
+    mergeAheadSeconds = Int64(settings.integer("settler", "merge_ahead_s"))
     if settings.text("bulkhead", "mode") == "paper" {
       let bankroll = Money(raw: settings.decimal("executor", "bankroll"))
       let deposits = try settler.openAccount(bankroll, at: SystemClock.now)
@@ -110,7 +112,10 @@ public final class SettlingService {
       let isInterval = after >= nextInterval
       if isInterval { nextInterval = after + intervalNanoseconds }
       if mustBook || isInterval { try tolerant { try book() } }
-      if isInterval { for task in settler.takeDue(now: SystemClock.now) { try start(task) } }
+      if isInterval {
+        for task in settler.takeDue(now: SystemClock.now) { try start(task) }
+        try tolerant { try mergeSets() }
+      }
       if after >= nextHealth {
         nextHealth = after + 1_000_000_000
         isProfitChanged = true
@@ -182,6 +187,15 @@ public final class SettlingService {
     }
   }
 
+  /// Complete sets of markets that end late are money again.
+  private func mergeSets() throws {
+    let changed = try settler.mergeSets(aheadSeconds: mergeAheadSeconds, now: SystemClock.now)
+    guard !changed.isEmpty else { return }
+    changedPositions.formUnion(changed)
+    isProfitChanged = true
+    Log.info("complete sets merged", ["positions": "\(changed.count)"])
+  }
+
   /// The journal; nil while the executor has yet to make it.
   private func openJournal() throws(StoreError) -> Journal? {
     if let journal { return journal }
@@ -210,7 +224,8 @@ public final class SettlingService {
     let held = settler.positions.filter { $0.market == key }.map(\.key)
     let settled = try settler.finish(answer, now: SystemClock.now)
     guard let settled else {
-      if let pending = settler.pending[key], !pending.problem.isEmpty {
+      // A market that is open is no news.
+      if let pending = settler.pending[key], !pending.problem.isEmpty, pending.market?.isClosed ?? true {
         Log.info(
           "market stays pending",
           ["market": key.description, "attempts": "\(pending.attempts)", "reason": pending.problem])
@@ -332,7 +347,7 @@ public final class SettlingService {
       counters: [
         "fills_booked": settler.cursor, "fills_booked_since_start": settler.counters.fillsBooked,
         "positions": Int64(settler.positions.count), "markets_pending": Int64(settler.pending.count),
-        "markets_settled": settler.counters.settled, "settlements_left_pending": settler.counters.leftPending,
+        "markets_settled": settler.counters.settled, "sets_merged": settler.counters.setsMerged, "settlements_left_pending": settler.counters.leftPending,
         "booking_blocked": refusedFill == nil ? 0 : 1, "settlements_without_price": settler.counters.withoutPrice,
         "store_failures": storeFailures,
         "messages_received": Int64(subscriber.receivedCount), "messages_missed": Int64(subscriber.missedCount),

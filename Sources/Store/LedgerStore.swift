@@ -222,6 +222,22 @@ public final class LedgerStore {
     }
   }
 
+  /// Cash, positions and cursor of one moment, for the process that trades on them.
+  /// - Returns: the three, read together.
+  /// - Throws: `StoreError`.
+  public func standing() throws(StoreError) -> (cash: Money, positions: [Position], cursor: Int64) {
+    // A plain transaction holds the state that its first read saw.
+    try database.execute("BEGIN")
+    do throws(StoreError) {
+      let standing = (Money(raw: try balance(of: .cash)), try positions(), try cursor())
+      try database.execute("COMMIT")
+      return standing
+    } catch {
+      _ = try? database.execute("COMMIT")
+      throw error
+    }
+  }
+
   /// The newest transactions with their entries, newest first.
   /// - Parameter limit: at most how many.
   /// - Returns: the transactions.

@@ -195,7 +195,7 @@ import Testing
     ])
     #expect(desk.portfolio.cash == money("9995.9"))
     let market = TestBooks().add("m") { $0.payouts = [.one, .zero] }
-    desk.marketChanged(market)
+    desk.settled(market)
     #expect(desk.portfolio.cash == money("10005.9") && desk.portfolio.positions.isEmpty)
   }
 

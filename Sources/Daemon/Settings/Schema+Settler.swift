@@ -19,5 +19,8 @@ extension Schema {
     SettingDefinition(
       "settler", "open_check_s", .integer(1...86_400), default: "600", unit: "s",
       "how often the venue is asked whether a market has resolved before its end"),
+    SettingDefinition(
+      "settler", "merge_ahead_s", .integer(0...31_536_000), default: "600", unit: "s",
+      "complete sets of a market that ends later than this are merged; those that end sooner wait for settlement"),
   ]
 }

@@ -1,4 +1,4 @@
-public import Bus
+internal import Bus
 public import Daemon
 internal import Market
 internal import Venues
