@@ -37,18 +37,18 @@ public typealias BookIndex = Int
   /// The venue's time of the last change.
   public var venueTime = Timestamp(nanoseconds: 0)
   /// Where the bids begin in the level store, worst first.
-  var bidStart: Int32 = -1
+  @usableFromInline var bidStart: Int32 = -1
   /// Where the asks begin in the level store, worst first.
-  var askStart: Int32 = -1
+  @usableFromInline var askStart: Int32 = -1
   /// How many bids there are.
   public var bidCount: UInt16 = 0
   /// How many asks there are.
   public var askCount: UInt16 = 0
-  var bidClass: UInt8 = 0
-  var askClass: UInt8 = 0
+  @usableFromInline var bidClass: UInt8 = 0
+  @usableFromInline var askClass: UInt8 = 0
   /// How far the book can be trusted.
   public var state: BookState = .empty
-  var reserved: UInt8 = 0
+  @usableFromInline var reserved: UInt8 = 0
   /// The grid of prices.
   public var tick: Price = .zero
 
@@ -56,6 +56,16 @@ public typealias BookIndex = Int
 
   /// Stands for "no ask": so large that no sum of prices with it is below 1, so small that sums do not overflow.
   @inlinable public static var noAsk: Int64 { Int64.max / 64 }
+}
+
+/// The best prices of one book, apart from everything else: what a scan of all books reads.
+@frozen public struct Touch: Sendable {
+  /// The best bid's price in 10⁻⁸; 0 where there is no bid.
+  public var bid: Int64 = 0
+  /// The best ask's price in 10⁻⁸; `BookHeader.noAsk` where there is no ask.
+  public var ask: Int64 = BookHeader.noAsk
+
+  init() {}
 }
 
 /// Order books of many instruments in flat memory: one for each token (I3).
@@ -67,6 +77,7 @@ public typealias BookIndex = Int
 public struct BookCache: ~Copyable {
   @usableFromInline var headers: UnsafeMutablePointer<BookHeader>
   @usableFromInline var levels: UnsafeMutablePointer<Level>
+  private var touchStore: UnsafeMutablePointer<Touch>
   private var headerCapacity: Int
   private var levelCapacity: Int
   private var levelsUsed = 0
@@ -83,11 +94,13 @@ public struct BookCache: ~Copyable {
     headerCapacity = max(books, 16)
     levelCapacity = headerCapacity * 16
     headers = .allocate(capacity: headerCapacity)
+    touchStore = .allocate(capacity: headerCapacity)
     levels = .allocate(capacity: levelCapacity)
   }
 
   deinit {
     headers.deallocate()
+    touchStore.deallocate()
     levels.deallocate()
   }
 
@@ -100,11 +113,16 @@ public struct BookCache: ~Copyable {
       larger.moveInitialize(from: headers, count: count)
       headers.deallocate()
       headers = larger
+      let touches = UnsafeMutablePointer<Touch>.allocate(capacity: headerCapacity * 2)
+      touches.moveInitialize(from: touchStore, count: count)
+      touchStore.deallocate()
+      touchStore = touches
       headerCapacity *= 2
     }
     var header = BookHeader()
     header.tick = tick
     (headers + count).initialize(to: header)
+    (touchStore + count).initialize(to: Touch())
     count += 1
     return count - 1
   }
@@ -122,10 +140,15 @@ public struct BookCache: ~Copyable {
     UnsafePointer(headers + book)
   }
 
+  /// The best prices of all books, whatever their state, in the order of the books.
+  ///
+  /// Valid until the next book is added.
+  public var touches: UnsafePointer<Touch> { UnsafePointer(touchStore) }
+
   /// One side of a book, worst level first.
   ///
   /// Valid until the next change of any book.
-  public func side(_ side: BookSide, of book: BookIndex) -> UnsafeBufferPointer<Level> {
+  @inlinable public func side(_ side: BookSide, of book: BookIndex) -> UnsafeBufferPointer<Level> {
     precondition(book >= 0 && book < count, "no book \(book)")
     let header = headers + book
     let start = side == .bid ? header.pointee.bidStart : header.pointee.askStart
@@ -218,6 +241,7 @@ public struct BookCache: ~Copyable {
     headers[book] = BookHeader()
     headers[book].tick = tick
     headers[book].state = .closed
+    touchStore[book] = Touch()
   }
 
   /// Forgets a book's levels and opens it again, for a publisher that starts anew.
@@ -329,5 +353,7 @@ public struct BookCache: ~Copyable {
     header.pointee.bestBid = bids > 0 ? levels[Int(header.pointee.bidStart) + bids - 1].price.raw : 0
     header.pointee.bestAsk =
       asks > 0 ? levels[Int(header.pointee.askStart) + asks - 1].price.raw : BookHeader.noAsk
+    touchStore[book].bid = header.pointee.bestBid
+    touchStore[book].ask = header.pointee.bestAsk
   }
 }

@@ -3,12 +3,26 @@ public enum Venue: String, CaseIterable, Sendable, Codable {
   case polymarket, kalshi, binance, coinbase, kraken, okx, bybit, coingecko
 
   /// A number for the wire: stable, one for each venue.
-  public var code: UInt8 { UInt8(Venue.allCases.firstIndex(of: self) ?? 0) }
+  public var code: UInt8 {
+    switch self {
+    case .polymarket: 0
+    case .kalshi: 1
+    case .binance: 2
+    case .coinbase: 3
+    case .kraken: 4
+    case .okx: 5
+    case .bybit: 6
+    case .coingecko: 7
+    }
+  }
+
+  /// Made once: `allCases` makes a new array at each use.
+  private static let byCode = allCases
 
   /// The venue of a wire number, or nil where there is none.
   public init?(code: UInt8) {
-    guard Int(code) < Venue.allCases.count else { return nil }
-    self = Venue.allCases[Int(code)]
+    guard Int(code) < Venue.byCode.count else { return nil }
+    self = Venue.byCode[Int(code)]
   }
 }
 

@@ -12,12 +12,23 @@ public enum Strategy: String, CaseIterable, Sendable, Codable {
   case spike
 
   /// A number for the wire.
-  public var code: UInt8 { UInt8(Strategy.allCases.firstIndex(of: self) ?? 0) }
+  public var code: UInt8 {
+    switch self {
+    case .binary: 0
+    case .negRisk: 1
+    case .crossPlatform: 2
+    case .latency: 3
+    case .spike: 4
+    }
+  }
+
+  /// Made once: `allCases` makes a new array at each use.
+  private static let byCode = allCases
 
   /// The strategy of a wire number, or nil where there is none.
   public init?(code: UInt8) {
-    guard Int(code) < Strategy.allCases.count else { return nil }
-    self = Strategy.allCases[Int(code)]
+    guard Int(code) < Strategy.byCode.count else { return nil }
+    self = Strategy.byCode[Int(code)]
   }
 }
 

@@ -35,6 +35,13 @@ public struct FindLeg: Hashable, Sendable {
   public var book: BookIndex
 }
 
+/// A profitable set of known legs: what is left of a find when its place is known.
+struct PricedSet: Equatable {
+  var kind: FindKind
+  var quote: SetQuote
+  var setValue: Money
+}
+
 /// A profitable set, before it has an identity over time.
 public struct Find: Hashable, Sendable {
   /// What is traded.
@@ -47,6 +54,9 @@ public struct Find: Hashable, Sendable {
   public var setValue: Money
   /// The legs.
   public var legs: [FindLeg]
+
+  /// Whether it is this set.
+  func isSame(as set: PricedSet) -> Bool { kind == set.kind && quote == set.quote && setValue == set.setValue }
 
   /// What remains when everything is paid.
   public var profit: Money {
@@ -78,16 +88,17 @@ public enum SkipReason: String, CaseIterable, Sendable {
 
 /// Counts by reason.
 public struct SkipCounts: Sendable {
-  private var counts = [UInt64](repeating: 0, count: SkipReason.allCases.count)
+  private static let reasons = SkipReason.allCases
+  private var counts = [UInt64](repeating: 0, count: SkipCounts.reasons.count)
 
   /// All zero.
   public init() {}
 
   /// Counts one.
   public mutating func count(_ reason: SkipReason) {
-    counts[SkipReason.allCases.firstIndex(of: reason) ?? 0] += 1
+    counts[SkipCounts.reasons.firstIndex(of: reason) ?? 0] += 1
   }
 
   /// The count of a reason.
-  public subscript(_ reason: SkipReason) -> UInt64 { counts[SkipReason.allCases.firstIndex(of: reason) ?? 0] }
+  public subscript(_ reason: SkipReason) -> UInt64 { counts[SkipCounts.reasons.firstIndex(of: reason) ?? 0] }
 }

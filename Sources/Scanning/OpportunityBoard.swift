@@ -43,6 +43,12 @@ public final class OpportunityBoard {
     scope == .market ? place < open.count && open[place] : place < openEvents.count && openEvents[place]
   }
 
+  /// Whether the open opportunity is this very set, so that there is nothing to tell.
+  func holds(_ scope: Scope, _ place: Int, _ set: PricedSet) -> Bool {
+    guard isOpen(scope, place), let slot = entries.index(forKey: key(scope, place)) else { return false }
+    return entries.values[slot].find.isSame(as: set)
+  }
+
   private func setOpen(_ scope: Scope, _ place: Int, _ value: Bool) {
     if scope == .market {
       while open.count <= place { open.append(false) }

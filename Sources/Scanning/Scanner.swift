@@ -19,11 +19,9 @@ public final class Scanner {
   /// When the present scan began.
   public private(set) var now = Timestamp(nanoseconds: 0)
 
-  private(set) var index = MarketIndex()
-  private let walker = SetWalker()
+  let index = MarketIndex()
   /// The last trade of each book, in nanoseconds since 1970; 0 where none was heard of.
   private var lastTrade: [Int64] = []
-  private var dirtyMarkets = DirtySet()
   private var dirtyEvents = DirtySet()
 
   /// A scanner of a feed.
@@ -36,17 +34,16 @@ public final class Scanner {
   /// Takes a market that is new or has changed; its finds are looked at again.
   public func marketChanged(_ place: Int) {
     index.update(place, from: feed)
-    dirtyMarkets.insert(place)
+    index.markDirty(place)
     dirtyEvents.insert(Int(index.markets[place].event))
   }
 
   /// Takes a book that has changed.
   public func bookChanged(_ book: BookIndex) {
-    let market = feed.owners[book].market
-    guard market < index.markets.count else { return }
-    dirtyMarkets.insert(market)
-    let record = index.markets[market]
-    if record.isNegRisk { dirtyEvents.insert(Int(record.event)) }
+    let market = index.market(of: book)
+    guard market >= 0 else { return }
+    index.markDirty(market)
+    if index.markets[market].isNegRisk { dirtyEvents.insert(Int(index.markets[market].event)) }
   }
 
   /// Takes the time of a trade of a book.
@@ -58,8 +55,20 @@ public final class Scanner {
   /// Scans what has changed since the last scan.
   public func scanDirty(now: Timestamp) {
     self.now = now
-    dirtyMarkets.drain { scanMarket($0) }
-    dirtyEvents.drain { scanEvent($0) }
+    var next = 0
+    while next < index.dirtyCount {
+      let place = index.takeDirty(next)
+      if BinaryScanner.isCandidate(index.markets[place], feed.cache.touches) { scanMarket(place) }
+      next += 1
+    }
+    index.clearDirty()
+    scannedCount &+= UInt64(next)
+    next = 0
+    while next < dirtyEvents.count {
+      scanEvent(dirtyEvents.take(next))
+      next += 1
+    }
+    dirtyEvents.clear()
   }
 
   /// Scans everything: the safety net.
@@ -67,17 +76,27 @@ public final class Scanner {
   /// Opportunities whose market or event no longer shows them are closed.
   public func scanAll(now: Timestamp) {
     self.now = now
-    dirtyMarkets.drain { _ in }
-    dirtyEvents.drain { _ in }
-    for place in index.markets.indices { scanMarket(place) }
-    for place in index.events.indices where index.events[place].isNegRisk { scanEvent(place) }
+    for number in 0..<index.dirtyCount { _ = index.takeDirty(number) }
+    index.clearDirty()
+    for number in 0..<dirtyEvents.count { _ = dirtyEvents.take(number) }
+    dirtyEvents.clear()
+    let touches = feed.cache.touches
+    let markets = index.markets
+    for place in 0..<index.marketCount where BinaryScanner.isCandidate(markets[place], touches) { scanMarket(place) }
+    scannedCount &+= UInt64(index.marketCount)
+    for place in index.negRiskEvents { scanEvent(place) }
   }
 
-  /// Looks at one market: the sum of the best prices decides nearly always.
-  @inline(__always) private func scanMarket(_ place: Int) {
-    scannedCount &+= 1
-    let find = BinaryScanner.scan(place, self)
-    if find != nil || board.isOpen(.market, place) { board.update(.market, place, find, self) }
+  /// Looks at one market of which the best prices say that it may pay, or that has an opportunity open.
+  private func scanMarket(_ place: Int) {
+    let priced = BinaryScanner.scan(place, self)
+    if let priced, board.holds(.market, place, priced) { return }
+    let find = priced.map {
+      Find(kind: $0.kind, place: place, quote: $0.quote, setValue: $0.setValue, legs: BinaryScanner.legs(place, self))
+    }
+    guard find != nil || board.isOpen(.market, place) else { return }
+    board.update(.market, place, find, self)
+    index.setHasFind(board.isOpen(.market, place), place)
   }
 
   private func scanEvent(_ place: Int) {
@@ -90,7 +109,7 @@ public final class Scanner {
 
   func count(_ reason: SkipReason) { skips.count(reason) }
 
-  func skip(_ reason: SkipReason) -> Find? {
+  func skip<Result>(_ reason: SkipReason) -> Result? {
     skips.count(reason)
     return nil
   }
@@ -99,29 +118,38 @@ public final class Scanner {
     legs.map { SetLeg(levels: feed.cache.side(side, of: $0.book), fees: feed.markets[$0.market].fees) }
   }
 
-  /// Sizes and prices a set, and drops it where it does not pay enough or is too good to be true.
+  /// A find of the legs, where they pay enough.
   func find(_ kind: FindKind, place: Int, legs: [FindLeg], sides: [SetLeg], setValue: Price) -> Find? {
-    guard legs.allSatisfy({ feed.isTrustworthy($0.book) }) else { return skip(.publisherSilent) }
-    let size =
-      kind.isSell
-      ? walker.sellSize(sides, cost: setValue, quantityMax: options.quantityMax)
-      : walker.buySize(sides, payout: setValue, quantityMax: options.quantityMax)
-    guard size.raw > 0 else { return skip(.belowMinimum) }
-    let quote = walker.quote(sides, quantity: size, rounding: kind.isSell ? .down : .up)
-    let value = Money(setValue, times: size, rounding: kind.isSell ? .up : .down)
-    let find = Find(kind: kind, place: place, quote: quote, setValue: value, legs: legs)
-    guard find.profit.raw > 0, find.profit >= options.minimumProfit else { return skip(.belowMinimum) }
-    let cost = kind.isSell ? value + quote.fees : quote.notional + quote.fees
-    if Double(find.profit.raw) > options.suspiciousReturn * Double(cost.raw), !tradedLately(legs) {
-      return skip(.deadLiquidity)
+    let books = legs.map(\.book)
+    let priced = books.withUnsafeBufferPointer { books in
+      sides.withUnsafeBufferPointer { price(kind, books: books, sides: $0, setValue: setValue) }
     }
-    return find
+    return priced.map { Find(kind: kind, place: place, quote: $0.quote, setValue: $0.setValue, legs: legs) }
   }
 
-  private func tradedLately(_ legs: [FindLeg]) -> Bool {
-    legs.allSatisfy { leg in
-      leg.book < lastTrade.count && lastTrade[leg.book] > 0
-        && now.nanoseconds - lastTrade[leg.book] <= options.suspiciousTradeAgeMaxNanoseconds
+  /// Sizes and prices a set, and drops it where it does not pay enough or is too good to be true.
+  func price(
+    _ kind: FindKind, books: UnsafeBufferPointer<BookIndex>, sides: UnsafeBufferPointer<SetLeg>, setValue: Price
+  ) -> PricedSet? {
+    for book in books where !feed.isTrustworthy(book) { return skip(.publisherSilent) }
+    let size = SetWalker.size(
+      sides, setValue: setValue, quantityMax: options.quantityMax, isSell: kind.isSell)
+    guard size.raw > 0 else { return skip(.belowMinimum) }
+    let quote = SetWalker.quote(sides, quantity: size, rounding: kind.isSell ? .down : .up)
+    let value = Money(setValue, times: size, rounding: kind.isSell ? .up : .down)
+    let cost = kind.isSell ? value + quote.fees : quote.notional + quote.fees
+    let profit = kind.isSell ? quote.notional - cost : value - cost
+    guard profit.raw > 0, profit >= options.minimumProfit else { return skip(.belowMinimum) }
+    if Double(profit.raw) > options.suspiciousReturn * Double(cost.raw), !tradedLately(books) {
+      return skip(.deadLiquidity)
+    }
+    return PricedSet(kind: kind, quote: quote, setValue: value)
+  }
+
+  private func tradedLately(_ books: UnsafeBufferPointer<BookIndex>) -> Bool {
+    books.allSatisfy { book in
+      book < lastTrade.count && lastTrade[book] > 0
+        && now.nanoseconds - lastTrade[book] <= options.suspiciousTradeAgeMaxNanoseconds
     }
   }
 
@@ -165,14 +193,14 @@ struct DirtySet {
     places.append(place)
   }
 
-  mutating func drain(_ body: (Int) -> Void) {
-    var next = 0
-    while next < places.count {
-      let place = places[next]
-      isDirty[place] = false
-      body(place)
-      next += 1
-    }
-    places.removeAll(keepingCapacity: true)
+  /// How many wait.
+  var count: Int { places.count }
+
+  /// Takes one of those that wait; `clear` follows when all are taken.
+  mutating func take(_ number: Int) -> Int {
+    isDirty[places[number]] = false
+    return places[number]
   }
+
+  mutating func clear() { places.removeAll(keepingCapacity: true) }
 }

@@ -28,8 +28,8 @@ public struct SetQuote: Hashable, Sendable {
 ///
 /// The marginal set is one share of every leg at its present level, with the fee of that share. Levels only get
 /// worse, so the profit grows as long as the marginal set pays and shrinks from there on: the size at which the walk
-/// stops is the most profitable one. Keeps its cursors, so that a walk allocates nothing. Not thread-safe.
-public final class SetWalker {
+/// stops is the most profitable one. Its cursors are on the stack, so that a walk allocates nothing.
+public struct SetWalker {
   private struct Cursor {
     var index: Int
     var remaining: Int64
@@ -37,12 +37,10 @@ public final class SetWalker {
     var unit: Int64
   }
 
-  private var cursors: [Cursor] = []
-
   /// Sizes are whole hundredths of a share, as the venue takes them.
   static let quantityStep: Int64 = 1_000_000
 
-  /// A walker without legs.
+  /// A walker.
   public init() {}
 
   /// The most profitable number of sets to buy at the asks, each of which pays `payout`.
@@ -53,7 +51,9 @@ public final class SetWalker {
   ///   - quantityMax: the most sets that are wanted.
   /// - Returns: the size, a whole number of hundredths; zero where not even the first set pays.
   public func buySize(_ legs: [SetLeg], payout: Price, quantityMax: Quantity) -> Quantity {
-    walk(legs, quantityMax: quantityMax, feeSign: 1) { $0 < payout.raw }
+    legs.withUnsafeBufferPointer {
+      SetWalker.size($0, setValue: payout, quantityMax: quantityMax, isSell: false)
+    }
   }
 
   /// The most profitable number of sets to sell at the bids, each of which costs `cost` to make.
@@ -64,42 +64,9 @@ public final class SetWalker {
   ///   - quantityMax: the most sets that are wanted.
   /// - Returns: the size, a whole number of hundredths; zero where not even the first set pays.
   public func sellSize(_ legs: [SetLeg], cost: Price, quantityMax: Quantity) -> Quantity {
-    walk(legs, quantityMax: quantityMax, feeSign: -1) { $0 > cost.raw }
-  }
-
-  private func walk(
-    _ legs: [SetLeg], quantityMax: Quantity, feeSign: Int64, pays: (Int64) -> Bool
-  ) -> Quantity {
-    cursors.removeAll(keepingCapacity: true)
-    var sum: Int64 = 0
-    for leg in legs {
-      guard let best = leg.levels.last else { return .zero }
-      let unit = best.price.raw + feeSign * leg.fees.takerFeePerShare(price: best.price)
-      cursors.append(Cursor(index: leg.levels.count - 1, remaining: best.quantity.raw, unit: unit))
-      sum += unit
+    legs.withUnsafeBufferPointer {
+      SetWalker.size($0, setValue: cost, quantityMax: quantityMax, isSell: true)
     }
-    var total: Int64 = 0
-    while total < quantityMax.raw, pays(sum) {
-      var step = quantityMax.raw - total
-      for cursor in cursors { step = min(step, cursor.remaining) }
-      total += step
-      for place in cursors.indices {
-        cursors[place].remaining -= step
-        guard cursors[place].remaining == 0 else { continue }
-        guard cursors[place].index > 0 else { return floored(total) }
-        cursors[place].index -= 1
-        let level = legs[place].levels[cursors[place].index]
-        let unit = level.price.raw + feeSign * legs[place].fees.takerFeePerShare(price: level.price)
-        sum += unit - cursors[place].unit
-        cursors[place].unit = unit
-        cursors[place].remaining = level.quantity.raw
-      }
-    }
-    return floored(total)
-  }
-
-  private func floored(_ raw: Int64) -> Quantity {
-    Quantity(raw: raw - raw % SetWalker.quantityStep)
   }
 
   /// What all legs together cost at the asks (or bring at the bids) for a size that the books hold.
@@ -108,8 +75,69 @@ public final class SetWalker {
   ///   - legs: the legs.
   ///   - quantity: how many sets.
   ///   - rounding: `up` for buying, `down` for selling.
-  /// - Returns: the sums over all legs.
   public func quote(_ legs: [SetLeg], quantity: Quantity, rounding: Rounding) -> SetQuote {
+    legs.withUnsafeBufferPointer { SetWalker.quote($0, quantity: quantity, rounding: rounding) }
+  }
+
+  /// The most profitable number of sets.
+  ///
+  /// - Parameters:
+  ///   - legs: the side of each leg that is traded against.
+  ///   - setValue: what one set pays, or costs to make where it is sold.
+  ///   - quantityMax: the most sets that are wanted.
+  ///   - isSell: whether the legs are sold.
+  /// - Returns: the size, a whole number of hundredths; zero where not even the first set pays.
+  public static func size(
+    _ legs: UnsafeBufferPointer<SetLeg>, setValue: Price, quantityMax: Quantity, isSell: Bool
+  ) -> Quantity {
+    let total = withUnsafeTemporaryAllocation(of: Cursor.self, capacity: legs.count) { cursors in
+      walk(legs, cursors, setValue: setValue.raw, quantityMax: quantityMax.raw, sign: isSell ? -1 : 1)
+    }
+    return Quantity(raw: total - total % quantityStep)
+  }
+
+  private static func walk(
+    _ legs: UnsafeBufferPointer<SetLeg>, _ cursors: UnsafeMutableBufferPointer<Cursor>, setValue: Int64,
+    quantityMax: Int64, sign: Int64
+  ) -> Int64 {
+    var sum: Int64 = 0
+    for place in 0..<legs.count {
+      let levels = legs[place].levels
+      guard let best = levels.last else { return 0 }
+      let unit = best.price.raw + sign * legs[place].fees.takerFeePerShare(price: best.price)
+      cursors.initializeElement(
+        at: place, to: Cursor(index: levels.count - 1, remaining: best.quantity.raw, unit: unit))
+      sum += unit
+    }
+    var total: Int64 = 0
+    while total < quantityMax, sign * sum < sign * setValue {
+      var step = quantityMax - total
+      for place in 0..<legs.count { step = min(step, cursors[place].remaining) }
+      total += step
+      for place in 0..<legs.count {
+        cursors[place].remaining -= step
+        guard cursors[place].remaining == 0 else { continue }
+        guard cursors[place].index > 0 else { return total }
+        cursors[place].index -= 1
+        let level = legs[place].levels[cursors[place].index]
+        let unit = level.price.raw + sign * legs[place].fees.takerFeePerShare(price: level.price)
+        sum += unit - cursors[place].unit
+        cursors[place].unit = unit
+        cursors[place].remaining = level.quantity.raw
+      }
+    }
+    return total
+  }
+
+  /// What all legs together cost at the asks (or bring at the bids) for a size that the books hold.
+  ///
+  /// - Parameters:
+  ///   - legs: the legs.
+  ///   - quantity: how many sets.
+  ///   - rounding: `up` for buying, `down` for selling.
+  public static func quote(
+    _ legs: UnsafeBufferPointer<SetLeg>, quantity: Quantity, rounding: Rounding
+  ) -> SetQuote {
     var quote = SetQuote(quantity: quantity, notional: .zero, fees: .zero)
     for leg in legs {
       let part = LegQuote(leg, quantity: quantity, rounding: rounding)

@@ -50,8 +50,8 @@ enum ScanBenchmark {
     case 0: loaded.scanner.scanAll(now: now)
     case 1: loaded.scanVolumeWeighted()
     default:
-      for market in corpus.dirty {
-        loaded.scanner.bookChanged(loaded.feed.marketBooks[Int(market)][0])
+      for book in loaded.dirtyBooks {
+        loaded.scanner.bookChanged(book)
         loaded.scanner.scanDirty(now: now)
       }
     }
@@ -64,7 +64,9 @@ final class LoadedScanner {
   let scanner: Scanner
   private let publisher: Publisher
   private let subscriber: Subscriber
-  private let walker = SetWalker()
+  /// The first book of each market of the corpus's dirty list.
+  private(set) var dirtyBooks: [BookIndex] = []
+  private var pairs: [(BookIndex, BookIndex)] = []
 
   init(_ corpus: MarketCorpus, _ bench: Bench) throws {
     // The floor's walk has no least profit and no largest size.
@@ -96,6 +98,8 @@ final class LoadedScanner {
     let end = SystemClock.monotonicNanoseconds + 20_000_000_000
     while feed.liveBookCount < MarketCorpus.marketCount * 2, SystemClock.monotonicNanoseconds < end { receive() }
     precondition(feed.liveBookCount == MarketCorpus.marketCount * 2, "the books did not come over the bus")
+    dirtyBooks = corpus.dirty.map { feed.marketBooks[Int($0)][0] }
+    pairs = feed.marketBooks.map { ($0[0], $0[1]) }
   }
 
   private func receive() {
@@ -137,19 +141,23 @@ final class LoadedScanner {
     var hits = 0
     var total: Int64 = 0
     let wanted = Quantity(units: 500)
-    for place in feed.marketBooks.indices {
-      let (yes, no) = (feed.marketBooks[place][0], feed.marketBooks[place][1])
-      let yesAsks = feed.cache.side(.ask, of: yes)
-      let noAsks = feed.cache.side(.ask, of: no)
-      let first = Depth.sweep(yesAsks, quantity: wanted)
-      let second = Depth.sweep(noAsks, quantity: wanted)
-      guard let yesPrice = first.averagePrice, let noPrice = second.averagePrice else { continue }
-      let touch = feed.cache.headerUnchecked(yes).pointee.bestAsk + feed.cache.headerUnchecked(no).pointee.bestAsk
-      guard yesPrice.raw + noPrice.raw < fixedPointScale || touch < fixedPointScale else { continue }
-      let legs = [SetLeg(levels: yesAsks, fees: .none), SetLeg(levels: noAsks, fees: .none)]
-      let size = walker.buySize(legs, payout: .one, quantityMax: Quantity(units: 1_000_000))
-      total &+= walker.quote(legs, quantity: size, rounding: .up).notional.raw
+    let touches = feed.cache.touches
+    for (yes, no) in pairs {
+      let asks = (feed.cache.side(.ask, of: yes), feed.cache.side(.ask, of: no))
+      let first = Depth.sweep(asks.0, quantity: wanted)
+      let second = Depth.sweep(asks.1, quantity: wanted)
+      // The sum of the two prices against 1, without the divisions.
+      let pair = first.product * Int128(second.quantity.raw) + second.product * Int128(first.quantity.raw)
+      let one = Int128(fixedPointScale) * Int128(first.quantity.raw) * Int128(second.quantity.raw)
+      guard pair < one || touches[yes].ask + touches[no].ask < fixedPointScale else { continue }
       hits += 1
+      withUnsafeTemporaryAllocation(of: SetLeg.self, capacity: 2) { legs in
+        legs.initializeElement(at: 0, to: SetLeg(levels: asks.0, fees: .none))
+        legs.initializeElement(at: 1, to: SetLeg(levels: asks.1, fees: .none))
+        let legs = UnsafeBufferPointer(legs)
+        let size = SetWalker.size(legs, setValue: .one, quantityMax: Quantity(units: 1_000_000), isSell: false)
+        total &+= SetWalker.quote(legs, quantity: size, rounding: .up).notional.raw
+      }
     }
     precondition(hits > 0 && total != 0)
   }

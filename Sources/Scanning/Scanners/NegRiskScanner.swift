@@ -67,7 +67,7 @@ enum NegRiskScanner {
         context.count(.incompleteEvent)
         return nil
       }
-      guard record.isOpen, record.endsAt > context.now.nanoseconds else {
+      guard record.isOpen, context.index.endsAt[market] > context.now.nanoseconds else {
         context.count(context.feed.markets[market].winner == 0 ? .resolvedEvent : .notTradable)
         return nil
       }
