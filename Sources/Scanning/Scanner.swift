@@ -46,13 +46,15 @@ public final class Scanner {
     guard market < index.markets.count else { return }
     dirtyMarkets.insert(market)
     let record = index.markets[market]
-    if record.isNegRisk { dirtyEvents.insert(Int(record.event)) }
+    if index.events[Int(record.event)].isNegRisk { dirtyEvents.insert(Int(record.event)) }
   }
 
-  /// Takes the time of a trade of a book.
+  /// Takes the time of a trade of a book: what was too good to be true without it is looked at again.
   public func traded(_ book: BookIndex, at time: Timestamp) {
     while lastTrade.count <= book { lastTrade.append(0) }
-    lastTrade[book] = max(lastTrade[book], time.nanoseconds)
+    guard time.nanoseconds > lastTrade[book] else { return }
+    lastTrade[book] = time.nanoseconds
+    bookChanged(book)
   }
 
   /// Scans what has changed since the last scan.
