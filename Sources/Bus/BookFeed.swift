@@ -110,7 +110,10 @@ public final class BookFeed {
     case .restarted(let stream):
       if let source = kind(stream, subscriber).source { restart(source, subscriber.epoch(of: stream), onBook) }
     case .snapshotEnd(let publisher):
-      if let source = sourceNames.firstIndex(of: publisher) { sources[source].isComplete = true }
+      // A source's name is `VENUE/PUBLISHER`.
+      for source in sourceNames.indices where sourceNames[source].hasSuffix("/" + publisher) {
+        sources[source].isComplete = true
+      }
     }
   }
 
@@ -366,6 +369,10 @@ public final class BookFeed {
 
   private func malformed(_ error: any Error, _ kind: String) {
     counters.malformed += 1
-    Log.warning("message of the bus could not be read", ["kind": kind, "error": "\(error)"])
+    // The first in full, then every thousandth: a publisher that has gone mad must not fill the disk.
+    guard counters.malformed % 1000 == 1 else { return }
+    Log.warning(
+      "message of the bus could not be read",
+      ["kind": kind, "error": "\(error)", "times": "\(counters.malformed)"])
   }
 }

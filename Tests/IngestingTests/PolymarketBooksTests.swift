@@ -81,9 +81,9 @@ struct PolymarketBooksTests {
     let desk = try liveDesk()
     #expect(
       desk.take(desk.changeFrame("7", [(1, "0.41", "3", "BUY"), (1, "0.40", "0", "BUY"), (2, "0.41", "1", "BUY")])))
-    #expect(desk.bestBid(0) == (try Price("0.41")))
+    #expect(try desk.bestBid(0) == Price("0.41"))
     #expect(desk.books.cache.header(0).bidCount == 1)
-    #expect(desk.bestBid(1) == (try Price("0.41")))
+    #expect(try desk.bestBid(1) == Price("0.41"))
     #expect(desk.books.counters.changes == 3 && desk.books.counters.snapshots == 4)
     #expect(desk.books.wanted.isEmpty)
   }
@@ -121,13 +121,13 @@ struct PolymarketBooksTests {
         + #""new_tick_size":"0.001","timestamp":"1"}"#)
     #expect(desk.state(0) == .stale && desk.state(1) == .stale && desk.state(2) == .live)
     #expect(desk.books.wanted == [0, 1])
-    #expect(desk.books.entries[0].market.tick == (try Price("0.001")))
+    #expect(try desk.books.entries[0].market.tick == Price("0.001"))
     desk.take(desk.changeFrame("7", [(1, "0.405", "3", "BUY")]))
     #expect(desk.state(0) == .stale)
     desk.take(desk.bookFrame("7", 1, bid: "0.405"))
     #expect(desk.state(0) == .live && desk.books.wanted == [1])
     desk.take(desk.changeFrame("7", [(1, "0.406", "3", "BUY")]))
-    #expect(desk.bestBid(0) == (try Price("0.406")))
+    #expect(try desk.bestBid(0) == Price("0.406"))
     // The catalogue still says the old tick: the stream knows better.
     #expect(try desk.adopt("7").change == .same)
     #expect(desk.state(0) == .live)
@@ -178,7 +178,7 @@ struct PolymarketBooksTests {
     desk.take(
       desk.changeFrame(
         "7", [(1, "0.42", "3", "BUY"), (2, "0.40", "1", "BUY"), (1, "0.42", "0", "SELL"), (1, "0.43", "1", "SELL")]))
-    #expect(desk.state(0) == .live && desk.bestBid(0) == (try Price("0.42")))
+    #expect(try desk.state(0) == .live && desk.bestBid(0) == Price("0.42"))
     #expect(desk.books.counters.crossedByChange == 0)
   }
 
@@ -264,10 +264,10 @@ struct PolymarketBooksTests {
     #expect(desk.state(0) == .stale)
     #expect(desk.books.counters.oldSnapshots == 1 && desk.books.wanted == [0])
     desk.books.take(try desk.snapshot("7", 1, secondsAgo: 5), receivedAt: desk.now, desk.batch)
-    #expect(desk.state(0) == .live && desk.bestBid(0) == (try Price("0.30")) && desk.books.wanted.isEmpty)
+    #expect(try desk.state(0) == .live && desk.bestBid(0) == Price("0.30") && desk.books.wanted.isEmpty)
     // A live book is the stream's.
     desk.books.take(try desk.snapshot("7", 1, bid: "0.2"), receivedAt: desk.now, desk.batch)
-    #expect(desk.bestBid(0) == (try Price("0.30")))
+    #expect(try desk.bestBid(0) == Price("0.30"))
   }
 
   @Test func `books whose stream is gone are stale, and no snapshot is asked for`() throws {

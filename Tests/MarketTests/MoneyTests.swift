@@ -58,7 +58,7 @@ struct FeeScheduleTests {
     let schedule = FeeSchedule(rate: try Price("0.25"), exponent: 2, takerOnly: true)
     // 0.25 · 0.25² = 0.015625
     #expect(schedule.takerFeePerShare(price: try Price("0.5")) == 1_562_500)
-    #expect(schedule.takerFee(price: try Price("0.5"), quantity: try Quantity("8")) == (try Money("0.125")))
+    #expect(try schedule.takerFee(price: try Price("0.5"), quantity: try Quantity("8")) == Money("0.125"))
   }
 
   @Test func `fees are rounded up from the exact product, and never below it`() {

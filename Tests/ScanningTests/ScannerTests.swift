@@ -154,7 +154,7 @@ struct ScannerTests {
     #expect(stage.scan().isEmpty)
     #expect(stage.scanner.skips[.belowMinimum] == 1)
     try stage.set(market, 0, asks: [("0.30", "100")])
-    #expect(stage.only()?.legs.first?.quantity == (try Quantity("60")))
+    #expect(try stage.only()?.legs.first?.quantity == Quantity("60"))
   }
 
   @Test func `an opportunity opens, changes and closes under one id`() throws {
@@ -171,7 +171,7 @@ struct ScannerTests {
     let changed = stage.scan()
     #expect(changed.map(\.state) == [.changed])
     #expect(changed[0].id == opened[0].id && changed[0].foundAt == start && changed[0].updatedAt == stage.now)
-    #expect(changed[0].cost == (try Money("72.8")))
+    #expect(try changed[0].cost == Money("72.8"))
     stage.now = start.advanced(bySeconds: 2)
     try stage.set(market, 0, asks: [("0.50", "80")])
     let closed = stage.scan()
