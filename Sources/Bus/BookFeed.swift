@@ -43,8 +43,7 @@ public final class BookFeed {
   private var bookIndex: [InstrumentID: BookIndex] = [:]
   private var streamKinds: [StreamKind] = []
   private var sourceNames: [String] = []
-  /// For each source, this feed's book for each of its handles; −1 where there is none.
-  private var handles: [[Int32]] = []
+  private var sources: [Source] = []
   /// The source of each book.
   private var bookSource: [Int32] = []
   /// The stream of books of each source, once it was heard.
@@ -57,6 +56,22 @@ public final class BookFeed {
     case unknown, other
     case market(source: Int)
     case book(source: Int)
+
+    var source: Int? {
+      switch self {
+      case .market(let source), .book(let source): source
+      case .other, .unknown: nil
+      }
+    }
+  }
+
+  private struct Source {
+    /// The epoch of the last restart that was seen; 0 before the first.
+    var epoch: UInt64 = 0
+    /// Whether its whole state has come since it began.
+    var isComplete = false
+    /// This feed's book for each of its handles; −1 where there is none.
+    var handles: [Int32] = []
   }
 
   /// A feed without markets.
@@ -78,13 +93,27 @@ public final class BookFeed {
     switch event {
     case .message(let stream, _, _, var reader):
       switch kind(stream, subscriber) {
-      case .market(let source): applyMarkets(&reader, source, onMarket)
-      case .book(let source): applyBooks(&reader, source, onBook)
+      case .market(let source):
+        if !applyMarkets(&reader, source, onMarket) { doubt(source, subscriber, onBook) }
+      case .book(let source):
+        let unknown = counters.unknownBook
+        if !applyBooks(&reader, source, onBook) {
+          doubt(source, subscriber, onBook)
+        } else if counters.unknownBook != unknown, sources[source].isComplete {
+          // The market that announced it was lost, and nothing has been heard of that topic since.
+          subscriber.doubtState()
+        }
       case .other, .unknown: break
       }
-    case .gap(let stream, _): interrupt(kind(stream, subscriber), restarted: false, onBook)
-    case .restarted(let stream): interrupt(kind(stream, subscriber), restarted: true, onBook)
-    case .snapshotEnd: break
+    case .gap(let stream, _):
+      if let source = kind(stream, subscriber).source { interrupt(source, onBook) }
+    case .restarted(let stream):
+      if let source = kind(stream, subscriber).source { restart(source, subscriber.epoch(of: stream), onBook) }
+    case .snapshotEnd(let publisher):
+      // A source's name is `VENUE/PUBLISHER`.
+      for source in sourceNames.indices where sourceNames[source].hasSuffix("/" + publisher) {
+        sources[source].isComplete = true
+      }
     }
   }
 
@@ -137,39 +166,56 @@ public final class BookFeed {
   private func sourceNumber(_ publisher: String) -> Int {
     if let known = sourceNames.firstIndex(of: publisher) { return known }
     sourceNames.append(publisher)
-    handles.append([])
+    sources.append(Source())
     bookStreams.append(nil)
     isSilent.append(false)
     return sourceNames.count - 1
   }
 
-  private func interrupt(_ kind: StreamKind, restarted: Bool, _ onBook: (BookIndex) -> Void) {
-    let source: Int
-    switch kind {
-    case .market(let number), .book(let number): source = number
-    case .other, .unknown: return
-    }
+  private func interrupt(_ source: Int, _ onBook: (BookIndex) -> Void) {
     counters.interruptions += 1
     for book in bookSource.indices where bookSource[book] == Int32(source) {
       cache.markStale(book)
       onBook(book)
     }
-    // Handles are valid for one epoch: the snapshot announces them anew.
-    if restarted { handles[source].removeAll(keepingCapacity: true) }
+  }
+
+  /// Handles are valid for one epoch: the snapshot announces them anew.
+  ///
+  /// Each topic of the publisher tells of the same restart, the second one when markets of the new epoch may be here.
+  private func restart(_ source: Int, _ epoch: UInt64, _ onBook: (BookIndex) -> Void) {
+    guard sources[source].epoch != epoch else { return }
+    sources[source].epoch = epoch
+    sources[source].isComplete = false
+    sources[source].handles.removeAll(keepingCapacity: true)
+    interrupt(source, onBook)
+  }
+
+  /// What a message that could not be read would have changed is not known.
+  private func doubt(_ source: Int, _ subscriber: Subscriber, _ onBook: (BookIndex) -> Void) {
+    interrupt(source, onBook)
+    subscriber.doubtState()
   }
 
   // MARK: - Markets
 
-  private func applyMarkets(_ reader: inout MessagePackReader, _ source: Int, _ onMarket: (Int) -> Void) {
+  private func applyMarkets(_ reader: inout MessagePackReader, _ source: Int, _ onMarket: (Int) -> Void) -> Bool {
     do {
       for _ in 0..<(try reader.array()) {
         let message = try MarketMessage(&reader)
         onMarket(adopt(message, source))
       }
+      return true
     } catch {
       malformed(error, "market")
+      return false
     }
   }
+
+  /// Takes a market that did not come over the bus, as replays and tests have them.
+  ///
+  /// - Returns: its place in `markets`.
+  package func adopt(_ message: MarketMessage) -> Int { adopt(message, sourceNumber("")) }
 
   private func adopt(_ message: MarketMessage, _ source: Int) -> Int {
     let market = message.market
@@ -197,7 +243,11 @@ public final class BookFeed {
       let book = marketBooks[place][outcome]
       bookSource[book] = Int32(source)
       cache.setTick(market.tick, of: book)
-      if market.isClosed { cache.close(book) }
+      if market.isClosed {
+        cache.close(book)
+      } else if cache.header(book).state == .closed {
+        cache.reset(book)
+      }
       bind(handle, to: book, source)
     }
     return place
@@ -205,13 +255,13 @@ public final class BookFeed {
 
   private func bind(_ handle: UInt32, to book: BookIndex, _ source: Int) {
     guard handle < 1 << 24 else { return }
-    while handles[source].count <= Int(handle) { handles[source].append(-1) }
-    handles[source][Int(handle)] = Int32(book)
+    while sources[source].handles.count <= Int(handle) { sources[source].handles.append(-1) }
+    sources[source].handles[Int(handle)] = Int32(book)
   }
 
   // MARK: - Books
 
-  private func applyBooks(_ reader: inout MessagePackReader, _ source: Int, _ onBook: (BookIndex) -> Void) {
+  private func applyBooks(_ reader: inout MessagePackReader, _ source: Int, _ onBook: (BookIndex) -> Void) -> Bool {
     do {
       let count = try reader.array()
       for _ in 0..<count {
@@ -231,14 +281,16 @@ public final class BookFeed {
         try apply(item, Int(book), fields: fields, &reader)
         onBook(Int(book))
       }
+      return true
     } catch {
       malformed(error, "book")
+      return false
     }
   }
 
   @inline(__always) private func lookUp(_ handle: UInt64, _ source: Int) -> Int32 {
-    guard handle < UInt64(handles[source].count) else { return -1 }
-    return handles[source][Int(handle)]
+    guard handle < UInt64(sources[source].handles.count) else { return -1 }
+    return sources[source].handles[Int(handle)]
   }
 
   private func apply(
@@ -254,6 +306,7 @@ public final class BookFeed {
       cache.close(book)
       try reader.skip(fields - 2)
     case .tick:
+      guard fields >= 3 else { throw .truncated }
       cache.setTick(Price(raw: try reader.integer()), of: book)
       try reader.skip(fields - 3)
     }
@@ -264,13 +317,13 @@ public final class BookFeed {
     _ book: BookIndex, fields: Int, _ reader: inout MessagePackReader
   ) throws(MessageError) {
     guard fields >= 4, (fields - 4) % 3 == 0 else { throw .outOfRange(field: "change") }
-    let venueTime = Timestamp(nanoseconds: try reader.integer())
-    let receivedAt = Timestamp(nanoseconds: try reader.integer())
+    let venueTime = try reader.time()
+    let receivedAt = try reader.time()
     for _ in 0..<((fields - 4) / 3) {
-      let side: BookSide = try reader.unsigned() == 0 ? .bid : .ask
+      let side: BookSide = try reader.integer(in: 0...1, "side") == 0 ? .bid : .ask
       let price = Price(raw: try reader.integer())
       let quantity = Quantity(raw: try reader.integer())
-      guard price.raw > 0, quantity.raw >= 0 else { throw .outOfRange(field: "level") }
+      guard price.raw > 0, price.raw < fixedPointScale, quantity.raw >= 0 else { throw .outOfRange(field: "level") }
       let result = cache.apply(
         book, side: side, price: price, quantity: quantity, venueTime: venueTime, receivedAt: receivedAt)
       if result != .applied { counters.dropped += 1 }
@@ -281,11 +334,11 @@ public final class BookFeed {
     _ book: BookIndex, fields: Int, _ reader: inout MessagePackReader
   ) throws(MessageError) {
     guard fields >= 7 else { throw .outOfRange(field: "snapshot") }
-    let venueTime = Timestamp(nanoseconds: try reader.integer())
-    let receivedAt = Timestamp(nanoseconds: try reader.integer())
+    let venueTime = try reader.time()
+    let receivedAt = try reader.time()
     let tick = Price(raw: try reader.integer())
-    try readLevels(&reader, &bids)
-    try readLevels(&reader, &asks)
+    try readLevels(&reader, &bids, rising: true)
+    try readLevels(&reader, &asks, rising: false)
     try reader.skip(fields - 7)
     cache.setTick(tick, of: book)
     bids.withUnsafeBufferPointer { bids in
@@ -295,17 +348,31 @@ public final class BookFeed {
     }
   }
 
-  private func readLevels(_ reader: inout MessagePackReader, _ levels: inout [Level]) throws(MessageError) {
+  /// Reads one side, and checks what the cache relies on: prices between 0 and 1, worst first, no empty level.
+  private func readLevels(
+    _ reader: inout MessagePackReader, _ levels: inout [Level], rising: Bool
+  ) throws(MessageError) {
     let count = try reader.array()
     guard count % 2 == 0 else { throw .outOfRange(field: "levels") }
     levels.removeAll(keepingCapacity: true)
+    var last: Int64 = rising ? 0 : fixedPointScale
     for _ in 0..<count / 2 {
-      levels.append(Level(price: Price(raw: try reader.integer()), quantity: Quantity(raw: try reader.integer())))
+      let price = try reader.integer()
+      let quantity = try reader.integer()
+      guard price > 0, price < fixedPointScale, quantity > 0, rising ? price > last : price < last else {
+        throw .outOfRange(field: "level")
+      }
+      last = price
+      levels.append(Level(price: Price(raw: price), quantity: Quantity(raw: quantity)))
     }
   }
 
   private func malformed(_ error: any Error, _ kind: String) {
     counters.malformed += 1
-    Log.warning("message of the bus could not be read", ["kind": kind, "error": "\(error)"])
+    // The first in full, then every thousandth: a publisher that has gone mad must not fill the disk.
+    guard counters.malformed % 1000 == 1 else { return }
+    Log.warning(
+      "message of the bus could not be read",
+      ["kind": kind, "error": "\(error)", "times": "\(counters.malformed)"])
   }
 }

@@ -19,6 +19,8 @@ public enum Topic {
   public static let trade = "trade/"
   /// Best prices of crypto pairs: `ticker/VENUE/PUBLISHER`.
   public static let ticker = "ticker/"
+  /// Candles of crypto pairs: `candle/VENUE/PUBLISHER`.
+  public static let candle = "candle/"
   /// What the scanner finds: `opportunity/STRATEGY`.
   public static let opportunity = "opportunity/"
   /// Orders as they change: `order/VENUE`.

@@ -1,3 +1,5 @@
+public import Market
+
 /// Reads MessagePack from memory that somebody else keeps, in the order in which it was written.
 ///
 /// Every read checks the bounds: bytes from another process never reach beyond the message.
@@ -67,6 +69,13 @@ public struct MessagePackReader {
     let value = try integer()
     guard range.contains(value) else { throw .outOfRange(field: "\(field)") }
     return value
+  }
+
+  /// Reads a moment in nanoseconds since 1970; none before that, so that ages can be computed without overflow.
+  @inlinable public mutating func time() throws(MessageError) -> Timestamp {
+    let nanoseconds = try integer()
+    guard nanoseconds >= 0 else { throw .outOfRange(field: "time") }
+    return Timestamp(nanoseconds: nanoseconds)
   }
 
   /// Reads the count of an array; the elements follow.

@@ -86,6 +86,10 @@ public final class MessagePackWriter {
     reserve(9)
     if value >= -32 {
       byte(UInt8(bitPattern: Int8(truncatingIfNeeded: value)))
+    } else if value >= Int64(Int8.min) {
+      big(0xD0, Int8(truncatingIfNeeded: value))
+    } else if value >= Int64(Int16.min) {
+      big(0xD1, Int16(truncatingIfNeeded: value))
     } else if value >= Int64(Int32.min) {
       big(0xD2, Int32(truncatingIfNeeded: value))
     } else {

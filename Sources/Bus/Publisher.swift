@@ -34,6 +34,8 @@ public final class Publisher {
   private var heads: [[UInt8]] = []
   private var sequences: [UInt64] = []
   private var topicNames: [String] = []
+  /// How many parts of a snapshot were sent, by who asked.
+  private var snapshotParts: [SnapshotRequest: UInt64] = [:]
   private var receiveBuffer = [UInt8](repeating: 0, count: 1024)
   /// How many messages were sent.
   public private(set) var sentCount: UInt64 = 0
@@ -92,14 +94,16 @@ public final class Publisher {
     begin(prefix: request.prefix, topic)
     body(writer)
     send()
+    snapshotParts[request, default: 0] += 1
   }
 
-  /// Tells a subscriber that it has the whole state of this publisher.
+  /// Tells a subscriber that it has the whole state of this publisher, and in the place of the sequence in how many
+  /// parts it came.
   public func endSnapshot(_ request: SnapshotRequest) {
     writer.truncate(to: 0)
     var text = request.prefix + "end/" + name
     text.withUTF8 { writer.raw(UnsafeRawBufferPointer($0)) }
-    writeHeader(sequence: 0)
+    writeHeader(sequence: snapshotParts.removeValue(forKey: request) ?? 0)
     writer.null()
     send()
   }
@@ -134,6 +138,7 @@ public final class Publisher {
       guard length > 1, receiveBuffer[0] == 1 else { continue }
       let text = String(decoding: receiveBuffer[1..<min(length, receiveBuffer.count)], as: UTF8.self)
       guard text.hasPrefix(Topic.snapshot), text.hasSuffix("/"), length <= receiveBuffer.count else { continue }
+      snapshotParts[SnapshotRequest(prefix: text)] = nil
       snapshotRequestCount += 1
       handler(SnapshotRequest(prefix: text))
     }

@@ -48,6 +48,9 @@ public final class Subscriber {
   private var snapshotPrefix: [UInt8] = []
   private let wantsSnapshot: Bool
   private var owesSnapshotRequest = false
+  /// How many parts of the present snapshot have come, by the publisher's epoch.
+  private var snapshotParts: [UInt64: UInt64] = [:]
+  private var lastPartNanoseconds: Int64 = 0
   private var lastRequestNanoseconds: Int64 = 0
   /// How many messages were received.
   public private(set) var receivedCount: UInt64 = 0
@@ -88,6 +91,8 @@ public final class Subscriber {
   /// too slow for the market is not buried by the snapshots that it asks for.
   private func requestOwedSnapshot() {
     let now = SystemClock.monotonicNanoseconds
+    // A snapshot that has begun and goes no further has lost its end.
+    if !snapshotParts.isEmpty, now - lastPartNanoseconds > 2_000_000_000 { owesSnapshotRequest = true }
     guard owesSnapshotRequest, now - lastRequestNanoseconds > 500_000_000 else { return }
     owesSnapshotRequest = false
     lastRequestNanoseconds = now
@@ -105,6 +110,7 @@ public final class Subscriber {
     guard wantsSnapshot else { return }
     let old = String(decoding: snapshotPrefix, as: UTF8.self)
     nonce += 1
+    snapshotParts.removeAll()
     try? socket.set(ZMQ_UNSUBSCRIBE, old)
     try? subscribeSnapshot()
   }
@@ -123,6 +129,12 @@ public final class Subscriber {
 
   /// The topic of a stream.
   public func topic(of stream: StreamHandle) -> String { streams[stream.index].topic }
+
+  /// The epoch of the publisher that a stream was last heard from.
+  public func epoch(of stream: StreamHandle) -> UInt64 { streams[stream.index].epoch }
+
+  /// Says that what is known is doubtful although no gap was seen: the state is asked for again soon.
+  public func doubtState() { owesSnapshotRequest = wantsSnapshot }
 
   /// When a stream was last heard, in monotonic nanoseconds.
   public func lastHeard(_ stream: StreamHandle) -> Int64 { streams[stream.index].lastHeardNanoseconds }
@@ -167,9 +179,13 @@ public final class Subscriber {
       malformedCount += 1
       return
     }
-    if isSnapshot, topic.starts(with: "end/".utf8) {
-      handler(.snapshotEnd(publisher: String(decoding: topic.dropFirst(4), as: UTF8.self)))
-      return
+    if isSnapshot {
+      guard !topic.starts(with: "end/".utf8) else {
+        let publisher = String(decoding: topic.dropFirst(4), as: UTF8.self)
+        return endSnapshot(publisher, epoch: epoch, parts: sequence, handler)
+      }
+      snapshotParts[epoch, default: 0] += 1
+      lastPartNanoseconds = SystemClock.monotonicNanoseconds
     }
     let index = streamIndex(topic)
     follow(index, epoch: epoch, sequence: sequence, isSnapshot: isSnapshot, handler)
@@ -177,6 +193,17 @@ public final class Subscriber {
       .message(
         stream: StreamHandle(index: index), isSnapshot: isSnapshot,
         sentAt: Timestamp(nanoseconds: Int64(truncatingIfNeeded: sentAt)), body: reader))
+  }
+
+  /// A snapshot's end says how many parts it had: parts that were lost at the high-water mark leave no other trace.
+  private func endSnapshot(_ publisher: String, epoch: UInt64, parts: UInt64, _ handler: (BusEvent) -> Void) {
+    let received = snapshotParts.removeValue(forKey: epoch) ?? 0
+    guard received == parts else {
+      missedCount += parts > received ? parts - received : 0
+      owesSnapshotRequest = true
+      return
+    }
+    handler(.snapshotEnd(publisher: publisher))
   }
 
   private func hasSnapshotPrefix(_ base: UnsafeRawPointer) -> Bool {

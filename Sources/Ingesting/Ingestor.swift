@@ -9,6 +9,7 @@ public func runIngestor(_ context: WorkerContext) throws {
   let name = context.arguments.first ?? ""
   switch Venue(rawValue: name) {
   case .polymarket: try PolymarketIngestingService(context: context).run()
+  case .binance: try BinanceIngestingService(context: context).run()
   default:
     throw ConfigurationError(
       file: "command line", problem: "expected the venue of the ingestor, polymarket or binance, found \"\(name)\"")

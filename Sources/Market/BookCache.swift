@@ -169,12 +169,13 @@ public struct BookCache: ~Copyable {
   ///   - asks: prices falling, quantities above zero.
   ///   - venueTime: the venue's time of the snapshot.
   ///   - receivedAt: when it came.
-  /// - Returns: whether it fitted; one that does not leaves the book stale.
+  /// - Returns: whether it was taken; one that does not fit leaves the book stale, and a closed book stays closed.
   public mutating func replace(
     _ book: BookIndex, bids: UnsafeBufferPointer<Level>, asks: UnsafeBufferPointer<Level>, venueTime: Timestamp,
     receivedAt: Timestamp
   ) -> Bool {
     precondition(book >= 0 && book < count, "no book \(book)")
+    guard headers[book].state != .closed else { return false }
     guard bids.count <= BookCache.levelsPerSideMax, asks.count <= BookCache.levelsPerSideMax else {
       headers[book].state = .stale
       return false

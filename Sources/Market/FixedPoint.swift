@@ -105,19 +105,22 @@ public enum Decimal {
     var decimals = 0
     var seenPoint = false
     var lost = false
+    var isFull = false
     scan: while index < text.count {
       let byte = text[index]
       switch byte {
       case 0x30...0x39:
         digits += 1
-        if seenPoint, decimals == fixedPointDecimals + 10 {
+        if isFull || (seenPoint && decimals == fixedPointDecimals + 10) {
           lost = lost || byte != 0x30
           break
         }
         let (shifted, overflow) = value.multipliedReportingOverflow(by: 10)
         let (next, carry) = shifted.addingReportingOverflow(Int64(byte) - 0x30)
         if overflow || carry {
-          guard seenPoint else { throw .tooLarge }
+          guard decimals >= fixedPointDecimals else { throw .tooLarge }
+          // A smaller digit further on might fit again: it stands at the wrong place.
+          isFull = true
           lost = lost || byte != 0x30
           break
         }

@@ -91,11 +91,13 @@ extension Money {
   public init(_ text: some StringProtocol) throws(DecimalError) {
     let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
     guard let whole = parts.first, !text.isEmpty else { throw .empty }
+    guard text.utf8.count > parts.count - 1,
+      parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } })
+    else { throw .malformed }
     guard whole.utf8.count <= 30 else { throw .tooLarge }
     let fraction = parts.count == 2 ? parts[1].prefix(fixedPointDecimals) : ""
     let digits = String(whole) + fraction + String(repeating: "0", count: fixedPointDecimals - fraction.utf8.count)
-    guard parts.count == 1 || parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { throw .malformed }
-    guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let value = Int128(digits) else { throw .malformed }
+    guard let value = Int128(digits) else { throw .tooLarge }
     raw = value
   }
 

@@ -25,21 +25,34 @@ public struct FeeSchedule: Hashable, Sendable, Codable {
   ///   - quantity: the shares filled.
   /// - Returns: the fee in the collateral.
   @inlinable public func takerFee(price: Price, quantity: Quantity) -> Money {
-    let unit = takerFeePerShare(price: price)
+    let unit = exactFeePerShare(price: price)
     guard unit > 0, quantity.raw > 0 else { return .zero }
-    let exact = Money(product: Int128(unit) * Int128(quantity.raw), rounding: .up)
-    let step: Int64 = 1000
-    return Money(raw: (exact.raw + step - 1) / step * step)
+    // Whole shares and the rest apart: their product with 24 decimals would not fit 128 bits together.
+    let scale = Int128(fixedPointScale)
+    let (whole, part) = Int128(quantity.raw).quotientAndRemainder(dividingBy: scale)
+    let (partFee, lost) = (unit * part).quotientAndRemainder(dividingBy: scale)
+    let (steps, rest) = (unit * whole + partFee).quotientAndRemainder(dividingBy: 10_000_000_000_000_000_000)
+    return Money(raw: (Int64(steps) + (rest > 0 || lost > 0 ? 1 : 0)) * 1000)
   }
 
   /// The taker's fee for one share in units of 10⁻⁸, rounded up: what the marginal share of a sweep pays.
   @inlinable public func takerFeePerShare(price: Price) -> Int64 {
+    Int64((exactFeePerShare(price: price) + 9_999_999_999_999_999) / 10_000_000_000_000_000)
+  }
+
+  /// The fee for one share in units of 10⁻²⁴: exact for the exponent 1, rounded up for others.
+  ///
+  /// p · (1 − p) has 16 decimals and is ¼ at most; with rates up to 10 every product here fits 128 bits.
+  @usableFromInline func exactFeePerShare(price: Price) -> Int128 {
     guard rate.raw > 0, price.raw > 0, price.raw < fixedPointScale else { return 0 }
-    // p · (1 − p) ≤ ¼ and rate ≤ 10: every product here fits 64 bits.
-    let spread = price.raw * (fixedPointScale - price.raw) / fixedPointScale
-    var factor = rate.raw
-    for _ in 0..<max(1, exponent) { factor = factor * spread / fixedPointScale }
-    return factor + 1
+    let spread = Int128(price.raw) * Int128(fixedPointScale - price.raw)
+    var unit = Int128(rate.raw) * spread
+    var left = exponent
+    while left > 1 {
+      unit = ((unit + 9_999) / 10_000 * spread + 999_999_999_999) / 1_000_000_000_000
+      left -= 1
+    }
+    return unit
   }
 }
 

@@ -127,6 +127,14 @@ public struct CivilTime: Sendable {
     return era * 146_097 + dayOfEra - 719_468
   }
 
+  private static func days(inMonth month: Int, of year: Int) -> Int {
+    switch month {
+    case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+    case 4, 6, 9, 11: 30
+    default: 31
+    }
+  }
+
   static func parse(_ text: some StringProtocol) throws(DecimalError) -> Int64 {
     var cursor = DigitCursor(bytes: Array(text.utf8))
     let year = try cursor.number(width: 4)
@@ -134,7 +142,9 @@ public struct CivilTime: Sendable {
     let month = try cursor.number(width: 2)
     try cursor.expect(0x2D)
     let day = try cursor.number(width: 2)
-    guard (1970...2261).contains(year), (1...12).contains(month), (1...31).contains(day) else { throw .malformed }
+    guard (1970...2261).contains(year), (1...12).contains(month),
+      (1...days(inMonth: month, of: year)).contains(day)
+    else { throw .malformed }
     var nanoseconds = Int64(days(year: year, month: month, day: day)) * 86_400_000_000_000
     guard !cursor.isAtEnd else { return nanoseconds }
     guard cursor.take(0x54) || cursor.take(0x20) || cursor.take(0x74) else { throw .malformed }
@@ -145,7 +155,9 @@ public struct CivilTime: Sendable {
     guard hour < 24, minute < 60, second <= 60 else { throw .malformed }
     nanoseconds += (Int64(hour) * 3600 + Int64(minute) * 60 + Int64(second)) * 1_000_000_000
     if cursor.take(0x2E) { nanoseconds += try cursor.fraction() }
-    return nanoseconds - (try cursor.zoneSeconds()) * 1_000_000_000
+    nanoseconds -= (try cursor.zoneSeconds()) * 1_000_000_000
+    guard nanoseconds >= 0 else { throw .malformed }
+    return nanoseconds
   }
 }
 
@@ -195,7 +207,11 @@ private struct DigitCursor {
   }
 
   mutating func zoneSeconds() throws(DecimalError) -> Int64 {
-    if isAtEnd || ((take(0x5A) || take(0x7A)) && isAtEnd) { return 0 }
+    if isAtEnd { return 0 }
+    if take(0x5A) || take(0x7A) {
+      guard isAtEnd else { throw .malformed }
+      return 0
+    }
     let negative = take(0x2D)
     guard negative || take(0x2B) else { throw .malformed }
     let hours = try number(width: 2)

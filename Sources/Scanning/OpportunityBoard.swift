@@ -22,7 +22,7 @@ public final class OpportunityBoard {
   private let epoch: UInt64
   /// What has not been published yet, in order.
   private var pending: [Opportunity] = []
-  /// Those that are over, newest last; at most `closedMax`.
+  /// Those that are over, newest last; at most twice `closedMax`.
   public private(set) var closed: [Opportunity] = []
   private let closedMax: Int
   /// How many were ever opened.
@@ -32,7 +32,7 @@ public final class OpportunityBoard {
   ///
   /// - Parameters:
   ///   - epoch: the scanner's start in seconds since 1970: the upper half of each id.
-  ///   - closedMax: how many that are over are remembered.
+  ///   - closedMax: how many that are over are remembered at least.
   public init(epoch: UInt64, closedMax: Int = 500) {
     self.epoch = epoch
     self.closedMax = closedMax

@@ -43,13 +43,16 @@ public final class Scanner {
     let market = index.market(of: book)
     guard market >= 0 else { return }
     index.markDirty(market)
-    if index.markets[market].isNegRisk { dirtyEvents.insert(Int(index.markets[market].event)) }
+    let event = Int(index.markets[market].event)
+    if index.events[event].isNegRisk { dirtyEvents.insert(event) }
   }
 
-  /// Takes the time of a trade of a book.
+  /// Takes the time of a trade of a book: what was too good to be true without it is looked at again.
   public func traded(_ book: BookIndex, at time: Timestamp) {
     while lastTrade.count <= book { lastTrade.append(0) }
-    lastTrade[book] = max(lastTrade[book], time.nanoseconds)
+    guard time.nanoseconds > lastTrade[book] else { return }
+    lastTrade[book] = time.nanoseconds
+    bookChanged(book)
   }
 
   /// Scans what has changed since the last scan.

@@ -16,6 +16,7 @@ public final class ScanningService {
   private let fullScanNanoseconds: Int64
   private var snapshots: [SnapshotRequest] = []
   private var tradeCount: UInt64 = 0
+  private var malformedTradeCount: UInt64 = 0
   private var recoveredPublishers: Set<String> = []
   private let startedAt = SystemClock.monotonicNanoseconds
 
@@ -57,8 +58,12 @@ public final class ScanningService {
       poller.wait(timeoutMilliseconds: Int(wait))
       if poller.isReady(stop), context.takeStop() { break }
       if poller.isReady(subscriptions) { publisher.processSubscriptions { snapshots.append($0) } }
-      while subscriber.receive(limit: 512, handle) == 512 { scan() }
-      scan()
+      // A flood must not keep the loop from its clock and from being told to stop.
+      for _ in 0..<64 {
+        let count = subscriber.receive(limit: 512, handle)
+        scan()
+        if count < 512 { break }
+      }
       let after = SystemClock.monotonicNanoseconds
       if after >= nextFullScan {
         nextFullScan = after + fullScanNanoseconds
@@ -111,7 +116,10 @@ public final class ScanningService {
   }
 
   private func takeTrades(_ reader: inout MessagePackReader) {
-    guard let trades = try? TradeMessage.readList(&reader) else { return }
+    guard let trades = try? TradeMessage.readList(&reader) else {
+      malformedTradeCount += 1
+      return
+    }
     for trade in trades {
       tradeCount += 1
       guard let place = scanner.feed.bookPlace(trade.instrument) else { continue }
@@ -143,7 +151,7 @@ public final class ScanningService {
     var counters: [String: Int64] = [
       "messages_received": Int64(subscriber.receivedCount),
       "messages_missed": Int64(subscriber.missedCount),
-      "messages_malformed": Int64(subscriber.malformedCount + feed.counters.malformed),
+      "messages_malformed": Int64(subscriber.malformedCount + feed.counters.malformed + malformedTradeCount),
       "book_items_applied": Int64(feed.counters.applied),
       "book_items_dropped": Int64(feed.counters.dropped),
       "book_items_unknown": Int64(feed.counters.unknownBook),

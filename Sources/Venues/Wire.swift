@@ -141,6 +141,11 @@ struct Wire {
     try required(name, "a decimal number").decimal(name, truncating: true)
   }
 
+  /// A member that is a volume: far larger than a quantity may be, and with a tail that does not matter.
+  func volume(_ name: String) throws(WireProblem) -> Volume {
+    try required(name, "a decimal number").volume(field: name)
+  }
+
   /// A member that counts milliseconds since 1970.
   func milliseconds(_ name: String) throws(WireProblem) -> Timestamp {
     try required(name, "a time in milliseconds").milliseconds(field: name)

@@ -2,6 +2,7 @@ import Daemon
 import Ingesting
 
 runProcess {
-  let context = try WorkerContext.load(defaultName: "ingestor-polymarket")
+  let venue = CommandLine.arguments.contains("binance") ? "binance" : "polymarket"
+  let context = try WorkerContext.load(defaultName: "ingestor-\(venue)")
   try runIngestor(context)
 }

@@ -87,10 +87,11 @@ public struct MarketMessage: Hashable, Sendable {
     market.minimumQuantity = Quantity(raw: try reader.integer())
     let feeFields = try reader.array(atLeast: 3)
     market.fees = FeeSchedule(
-      rate: Price(raw: try reader.integer()), exponent: Int(try reader.integer(in: 0...16, "exponent")),
+      rate: Price(raw: try reader.integer(in: 0...10 * fixedPointScale, "rate")),
+      exponent: Int(try reader.integer(in: 0...16, "exponent")),
       takerOnly: try reader.boolean())
     try reader.skip(feeFields - 3)
-    market.endsAt = try readOptional(&reader).map { Timestamp(nanoseconds: $0) }
+    market.endsAt = try readOptionalTime(&reader)
     market.isNegRisk = try reader.boolean()
     market.isAugmented = try reader.boolean()
     market.isPlaceholder = try reader.boolean()
@@ -105,8 +106,8 @@ public struct MarketMessage: Hashable, Sendable {
     if !(try reader.null()) {
       let parts = try reader.array(atLeast: 3)
       market.upDown = UpDownTerms(
-        coin: try reader.text(), opensAt: Timestamp(nanoseconds: try reader.integer()),
-        closesAt: Timestamp(nanoseconds: try reader.integer()))
+        coin: try reader.text(), opensAt: try reader.time(),
+        closesAt: try reader.time())
       try reader.skip(parts - 3)
     }
     try reader.skip(fields - 18)
@@ -119,6 +120,10 @@ func writeOptional(_ value: Int64?, _ writer: MessagePackWriter) {
 
 func readOptional(_ reader: inout MessagePackReader) throws(MessageError) -> Int64? {
   try reader.null() ? nil : try reader.integer()
+}
+
+func readOptionalTime(_ reader: inout MessagePackReader) throws(MessageError) -> Timestamp? {
+  try reader.null() ? nil : try reader.time()
 }
 
 /// Writes a list of messages as one array.

@@ -35,8 +35,8 @@ extension Opportunity {
     self.init(
       id: id, state: state, strategy: strategy, eventID: eventID, legs: legs,
       payout: Money(raw: try reader.integer()), cost: Money(raw: try reader.integer()),
-      foundAt: Timestamp(nanoseconds: try reader.integer()), updatedAt: Timestamp(nanoseconds: try reader.integer()),
-      venueTime: Timestamp(nanoseconds: try reader.integer()))
+      foundAt: try reader.time(), updatedAt: try reader.time(),
+      venueTime: try reader.time())
     try reader.skip(fields - 10)
   }
 }
@@ -72,5 +72,5 @@ func readInstrument(_ reader: inout MessagePackReader) throws(MessageError) -> I
 }
 
 func readSide(_ reader: inout MessagePackReader) throws(MessageError) -> Side {
-  try reader.unsigned() == 0 ? .buy : .sell
+  try reader.integer(in: 0...1, "side") == 0 ? .buy : .sell
 }

@@ -44,10 +44,10 @@ extension Order {
     self.init(
       id: id, opportunityID: opportunityID, strategy: strategy, instrument: instrument, marketID: marketID,
       side: side, limit: limit, quantity: quantity, timeInForce: timeInForce, isUnwind: isUnwind,
-      createdAt: Timestamp(nanoseconds: try reader.integer()))
+      createdAt: try reader.time())
     self.state = state
     self.filled = filled
-    updatedAt = Timestamp(nanoseconds: try reader.integer())
+    updatedAt = try reader.time()
     reason = try reader.text()
     try reader.skip(fields - 16)
   }
@@ -84,7 +84,7 @@ extension Fill {
       orderID: orderID, strategy: strategy, instrument: try readInstrument(&reader), marketID: try reader.text(),
       side: try readSide(&reader), price: Price(raw: try reader.integer()),
       quantity: Quantity(raw: try reader.integer()), fee: Money(raw: try reader.integer()),
-      time: Timestamp(nanoseconds: try reader.integer()))
+      time: try reader.time())
     self.sequence = sequence
     try reader.skip(fields - 11)
   }

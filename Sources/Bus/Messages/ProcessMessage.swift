@@ -60,7 +60,7 @@ public struct ProcessMessage: Hashable, Sendable {
     group = try reader.text()
     state = try reader.text()
     pid = Int32(try reader.integer(in: 0...Int64(Int32.max), "pid"))
-    startedAt = Timestamp(nanoseconds: try reader.integer())
+    startedAt = try reader.time()
     restarts = Int(try reader.integer())
     isReady = try reader.boolean()
     exitStatus = try readOptional(&reader).map { Int($0) }
@@ -129,8 +129,8 @@ public struct PlantedArbitrage: Hashable, Sendable {
     eventID = try reader.text()
     marketID = try reader.text()
     isSell = try reader.boolean()
-    startedAt = Timestamp(nanoseconds: try reader.integer())
-    endedAt = try readOptional(&reader).map { Timestamp(nanoseconds: $0) }
+    startedAt = try reader.time()
+    endedAt = try readOptionalTime(&reader)
     profitPerSet = Money(raw: try reader.integer())
     try reader.skip(fields - 8)
   }

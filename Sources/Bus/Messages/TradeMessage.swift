@@ -31,7 +31,7 @@ public enum TradeMessage {
       trades.append(
         Trade(
           instrument: instrument, price: price, quantity: quantity, takerSide: side,
-          time: Timestamp(nanoseconds: try reader.integer())))
+          time: try reader.time()))
       try reader.skip(fields - 6)
     }
     return trades
@@ -60,7 +60,7 @@ extension Ticker {
       instrument: try readInstrument(&reader),
       bid: Level(price: Price(raw: try reader.integer()), quantity: Quantity(raw: try reader.integer())),
       ask: Level(price: Price(raw: try reader.integer()), quantity: Quantity(raw: try reader.integer())),
-      time: Timestamp(nanoseconds: try reader.integer()))
+      time: try reader.time())
     try reader.skip(fields - 7)
   }
 }

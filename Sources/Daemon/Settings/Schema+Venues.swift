@@ -43,6 +43,9 @@ extension Schema {
     SettingDefinition(
       "binance", "symbols", .list, default: "BTCUSDT,ETHUSDT,SOLUSDT", "the symbols that are watched"),
     SettingDefinition(
+      "binance", "trade_age_max_s", .integer(1...31_536_000), default: "300", unit: "s",
+      "trades older than this are not published"),
+    SettingDefinition(
       "binance", "silence_s", .integer(1...3600), default: "60", unit: "s",
       "a stream connection that is silent for longer is replaced"),
   ]

@@ -36,6 +36,8 @@ package final class PolymarketBooks {
     /// The tick that the catalogue last said; the stream may have told a newer one.
     var listedTick: Price
     var missedListings = 0
+    /// Whether it was closed because two listings did not name it, rather than by the venue's word.
+    var isMissing = false
   }
 
   package private(set) var cache = BookCache(books: 4096)
@@ -71,23 +73,13 @@ package final class PolymarketBooks {
   package func adopt(_ market: PredictionMarket, _ batch: BookBatch) -> (place: Int, change: MarketChange) {
     guard let place = entryIndex[market.id] else {
       let place = entries.count
-      var books: [BookIndex] = []
-      for outcome in market.outcomes where market.outcomes.count == 2 {
-        let book = cache.add(tick: market.tick)
-        books.append(book)
-        tokens.append(outcome.token)
-        entryOfBook.append(place)
-        if market.isClosed {
-          cache.close(book)
-        } else {
-          parser.bind(token: outcome.token, book: Int32(book), tick: market.tick)
-        }
-      }
-      entries.append(Entry(market: market, books: books, listedTick: market.tick))
+      entries.append(Entry(market: market, books: [], listedTick: market.tick))
       entryIndex[market.id] = place
+      addBooks(of: place)
       return (place, .added)
     }
     entries[place].missedListings = 0
+    if entries[place].isMissing, !market.isClosed { return reopen(place, market) }
     let known = entries[place].market
     var next = market
     // The stream tells of a new tick at once; the catalogue follows later.
@@ -99,8 +91,41 @@ package final class PolymarketBooks {
       closeBooks(of: place, batch)
       return (place, .closed)
     }
+    if entries[place].books.isEmpty, next.outcomes.count == 2 {
+      // A placeholder that has got its tokens.
+      addBooks(of: place)
+      return (place, .added)
+    }
     if next.tick != known.tick { setTick(next.tick, of: place, batch) }
     return (place, .changed)
+  }
+
+  private func addBooks(of place: Int) {
+    let market = entries[place].market
+    for outcome in market.outcomes where market.outcomes.count == 2 {
+      let book = cache.add(tick: market.tick)
+      entries[place].books.append(book)
+      tokens.append(outcome.token)
+      entryOfBook.append(place)
+      if market.isClosed {
+        cache.close(book)
+      } else {
+        parser.bind(token: outcome.token, book: Int32(book), tick: market.tick)
+      }
+    }
+  }
+
+  /// Takes back a market that was missing in listings and is there again.
+  private func reopen(_ place: Int, _ market: PredictionMarket) -> (place: Int, change: MarketChange) {
+    entries[place].isMissing = false
+    entries[place].market = market
+    entries[place].listedTick = market.tick
+    for book in entries[place].books {
+      cache.reset(book)
+      cache.setTick(market.tick, of: book)
+      parser.bind(token: tokens[book], book: Int32(book), tick: market.tick)
+    }
+    return (place, .added)
   }
 
   /// Takes a whole listing's ids: what is missing in two listings running is closed.
@@ -112,6 +137,7 @@ package final class PolymarketBooks {
       guard !listed.contains(entries[place].market.id) else { continue }
       entries[place].missedListings += 1
       guard entries[place].missedListings >= 2 else { continue }
+      entries[place].isMissing = true
       entries[place].market.isClosed = true
       entries[place].market.isAcceptingOrders = false
       closeBooks(of: place, batch)
@@ -125,6 +151,7 @@ package final class PolymarketBooks {
       parser.unbind(token: tokens[book])
       cache.close(book)
       wanted.remove(book)
+      droppedAt[book] = nil
       batch.closed(book: UInt32(book))
     }
   }
@@ -185,6 +212,7 @@ package final class PolymarketBooks {
     _ batch: BookBatch
   ) {
     var index = 0
+    var overflowing: BookIndex?
     while index < changes.count {
       let book = Int(changes[index].book)
       var end = index + 1
@@ -196,25 +224,32 @@ package final class PolymarketBooks {
       }
       guard cache.header(book).state == .live else {
         counters.droppedChanges += UInt64(end - index)
-        droppedAt[book] = venueTime
+        droppedAt[book] = max(venueTime, droppedAt[book] ?? venueTime)
         continue
       }
       batch.beginChange(book: UInt32(book), venueTime: venueTime, receivedAt: receivedAt)
       for place in index..<end {
         let change = changes[place]
         let side: BookSide = change.side == 0 ? .bid : .ask
-        _ = cache.apply(
+        let result = cache.apply(
           book, side: side, price: change.price, quantity: change.quantity, venueTime: venueTime,
           receivedAt: receivedAt)
+        if result == .full { overflowing = book }
         batch.change(side: side, price: change.price, quantity: change.quantity)
       }
       batch.endChange()
-      counters.changes += UInt64(end - index)
-      let header = cache.header(book)
-      if header.bestBid >= header.bestAsk || header.state != .live {
-        counters.crossedByChange += 1
-        distrust(book, batch)
+      if let full = overflowing {
+        overflowing = nil
+        distrust(full, batch)
       }
+      counters.changes += UInt64(end - index)
+    }
+    // Only now: a message may name the sides of a book in turn, and cross it on the way.
+    for change in changes where change.book >= 0 {
+      let header = cache.header(Int(change.book))
+      guard header.bestBid >= header.bestAsk, header.state == .live else { continue }
+      counters.crossedByChange += 1
+      distrust(Int(change.book), batch)
     }
   }
 
@@ -278,9 +313,27 @@ package final class PolymarketBooks {
     wanted.insert(book)
   }
 
-  /// The stream of these books is gone, or was not understood: none of them can be trusted.
+  /// What the stream said of these books was not understood: none of them can be trusted.
   package func distrust(_ books: [BookIndex], _ batch: BookBatch) {
     for book in books where cache.header(book).state == .live { distrust(book, batch) }
+  }
+
+  /// The stream of these books is gone.
+  ///
+  /// They are stale until it is back and brings them: a snapshot by REST would miss every change until then, so none is
+  /// asked for.
+  package func streamLost(_ books: [BookIndex], _ batch: BookBatch) {
+    distrust(books, batch)
+    for book in books { wanted.remove(book) }
+  }
+
+  /// The book that a snapshot is of, or nil where it is not known here.
+  package func place(of snapshot: BookSnapshot) -> BookIndex? {
+    guard let place = entryIndex[snapshot.marketID],
+      let outcome = entries[place].market.outcomes.firstIndex(where: { $0.token == snapshot.instrument.symbol }),
+      outcome < entries[place].books.count
+    else { return nil }
+    return entries[place].books[outcome]
   }
 
   /// Takes a book that was fetched by REST; one that the stream has replaced meanwhile stays.
@@ -288,11 +341,8 @@ package final class PolymarketBooks {
   /// A snapshot that is older than a change which was dropped meanwhile would bring back what is no longer there: it is
   /// thrown away, and asked for again.
   package func take(_ snapshot: BookSnapshot, receivedAt: Timestamp, _ batch: BookBatch) {
-    guard let place = entryIndex[snapshot.marketID],
-      let outcome = entries[place].market.outcomes.firstIndex(where: { $0.token == snapshot.instrument.symbol }),
-      outcome < entries[place].books.count
-    else { return }
-    let book = entries[place].books[outcome]
+    guard let book = place(of: snapshot) else { return }
+    let place = entryOfBook[book]
     guard cache.header(book).state != .live else { return }
     if let dropped = droppedAt[book], dropped > snapshot.venueTime {
       counters.oldSnapshots += 1

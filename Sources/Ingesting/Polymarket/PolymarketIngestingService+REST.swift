@@ -86,22 +86,32 @@ extension PolymarketIngestingService {
   /// Fetches books that want a snapshot, a few requests at a time.
   func requestWantedBooks() {
     while booksInFlight < 4, !books.wanted.isEmpty {
-      let some = books.takeWanted(limit: 100)
+      let now = SystemClock.monotonicNanoseconds
+      let some = books.takeWanted(limit: 100).filter { isWatched($0, since: now) }
+      guard !some.isEmpty else { continue }
+      for book in some { askedAt[book] = now }
       booksInFlight += 1
       let tokens = some.map { books.tokens[$0] }
       let rest = self.rest
       let mailbox = self.mailbox
       Task {
         do throws(VenueError) {
-          mailbox.post(.books(.success(try await rest.books(tokens: tokens))))
+          mailbox.post(.books(.success(try await rest.books(tokens: tokens)), requestedAt: now))
         } catch {
-          mailbox.post(.books(.failure(error)))
+          mailbox.post(.books(.failure(error), requestedAt: now))
         }
       }
     }
   }
 
-  func take(books result: Result<BookListing, VenueError>) {
+  /// Whether the stream has watched a book since then, so that no change between is missing.
+  private func isWatched(_ book: BookIndex, since time: Int64) -> Bool {
+    guard book < connectionOfBook.count, connectionOfBook[book] >= 0 else { return false }
+    let connection = connections[connectionOfBook[book]]
+    return connection.state == .open && connection.openedAt <= time
+  }
+
+  func take(books result: Result<BookListing, VenueError>, requestedAt: Int64) {
     booksInFlight -= 1
     switch result {
     case .failure(let error): Log.warning("books cannot be fetched", ["problem": "\(error)"])
@@ -109,7 +119,13 @@ extension PolymarketIngestingService {
       let now = SystemClock.now
       restBooks += UInt64(listing.books.count)
       for error in listing.rejected.prefix(3) { Log.warning("book refused", ["problem": "\(error)"]) }
-      for snapshot in listing.books { books.take(snapshot, receivedAt: now, batch) }
+      for snapshot in listing.books {
+        if let book = books.place(of: snapshot), isWatched(book, since: requestedAt) {
+          books.take(snapshot, receivedAt: now, batch)
+        } else {
+          unwatchedBooks += 1
+        }
+      }
       publishBatch()
     }
     // Those that are still not live are found by the check of every second.

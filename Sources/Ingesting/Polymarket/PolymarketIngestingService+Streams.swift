@@ -31,7 +31,10 @@ extension PolymarketIngestingService {
 
   private func assign(_ some: [BookIndex], to connection: Int) {
     for book in some {
-      while connectionOfBook.count <= book { connectionOfBook.append(-1) }
+      while connectionOfBook.count <= book {
+        connectionOfBook.append(-1)
+        askedAt.append(Int64.min / 2)
+      }
       connectionOfBook[book] = connection
     }
   }
@@ -68,10 +71,16 @@ extension PolymarketIngestingService {
     guard let peer = connections[index].peer else { return }
     do {
       try peer.send(text: text)
-      if peer.wantsWrite { pollSetChanged = true }
+      watchWriting(index)
     } catch {
       lose(index, "\(error)")
     }
+  }
+
+  /// Waits for room only while something waits for it: a socket has room nearly always, and the loop would spin.
+  private func watchWriting(_ index: Int) {
+    guard let peer = connections[index].peer, connections[index].place >= 0, !pollSetChanged else { return }
+    poller.setWritable(peer.wantsWrite, at: connections[index].place)
   }
 
   // MARK: - Connections
@@ -159,7 +168,7 @@ extension PolymarketIngestingService {
     connections[index].place = -1
     pollSetChanged = true
     Log.warning("stream lost", ["venue": "polymarket", "connection": "\(index)", "problem": problem])
-    books.distrust(connections[index].books, batch)
+    books.streamLost(connections[index].books, batch)
     publishBatch()
     failed(index, problem)
   }
@@ -175,6 +184,7 @@ extension PolymarketIngestingService {
         if batch.byteCount > 1 << 20 { publishBatch() }
       }
       if peer.wantsWrite { try peer.flush() }
+      watchWriting(index)
       connections[index].failures = 0
     } catch {
       publishBatch()

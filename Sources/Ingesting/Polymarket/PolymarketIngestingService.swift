@@ -8,7 +8,7 @@ internal import Web
 enum PolymarketLetter: Sendable {
   case listing(Result<MarketListing, VenueError>)
   case connected(connection: Int, attempt: Int, Result<WebSocketPeer, WebSocketError>)
-  case books(Result<BookListing, VenueError>)
+  case books(Result<BookListing, VenueError>, requestedAt: Int64)
 }
 
 /// Polymarket's ingestor: catalogue and streams in, markets, books and trades out on the bus.
@@ -32,6 +32,8 @@ public final class PolymarketIngestingService {
 
   var connections: [StreamConnection] = []
   var connectionOfBook: [Int] = []
+  /// When each book was last asked for by REST, in monotonic nanoseconds.
+  var askedAt: [Int64] = []
   var pollSetChanged = true
   var isListing = false
   var nextListingAt: Int64 = 0
@@ -43,6 +45,7 @@ public final class PolymarketIngestingService {
   var listings: UInt64 = 0
   var refusedListings: UInt64 = 0
   var restBooks: UInt64 = 0
+  var unwatchedBooks: UInt64 = 0
   var random = SystemRandomNumberGenerator()
 
   /// Binds its endpoint.
@@ -78,13 +81,16 @@ public final class PolymarketIngestingService {
     while true {
       rebuildPollSet()
       let now = SystemClock.monotonicNanoseconds
-      let wait = snapshots.isEmpty ? max(0, (nextTick - now + 999_999) / 1_000_000) : 0
+      let isIdle = snapshots.isEmpty && !connections.contains { $0.peer?.hasBufferedInput == true }
+      let wait = isIdle ? max(0, (nextTick - now + 999_999) / 1_000_000) : 0
       poller.wait(timeoutMilliseconds: Int(min(wait, 1000)))
       if poller.isReady(0), context.takeStop() { break }
       if poller.isReady(1) { publisher.processSubscriptions { snapshots.append(SnapshotInProgress(request: $0)) } }
       if poller.isReady(2) { for letter in mailbox.take() { take(letter) } }
       for index in connections.indices where connections[index].place >= 0 {
-        if poller.isReady(connections[index].place) { drain(index) }
+        if poller.isReady(connections[index].place) || connections[index].peer?.hasBufferedInput == true {
+          drain(index)
+        }
       }
       continueSnapshots()
       let after = SystemClock.monotonicNanoseconds
@@ -117,7 +123,7 @@ public final class PolymarketIngestingService {
     switch letter {
     case .listing(let result): take(listing: result)
     case .connected(let connection, let attempt, let result): connected(connection, attempt, result)
-    case .books(let result): take(books: result)
+    case .books(let result, let requestedAt): take(books: result, requestedAt: requestedAt)
     }
   }
 
@@ -130,7 +136,7 @@ public final class PolymarketIngestingService {
     if now >= nextBookCheckAt {
       nextBookCheckAt = now + 1_000_000_000
       for connection in connections where connection.state == .open && now - connection.openedAt > 5_000_000_000 {
-        books.wantMissing(connection.books)
+        books.wantMissing(connection.books.filter { now - askedAt[$0] > askAgainNanoseconds })
       }
       // A sign of life, even when no book changes: a subscriber sees a gap at its end within a second.
       batch.publish(on: publisher, bookTopic)
@@ -138,6 +144,9 @@ public final class PolymarketIngestingService {
     }
     requestWantedBooks()
   }
+
+  /// The venue has no book for some tokens: each is asked for only so often.
+  private var askAgainNanoseconds: Int64 { 30_000_000_000 }
 
   /// A venue that tells of many changes is asked at most this much sooner than the interval says.
   private var listingGapNanoseconds: Int64 { max(0, options.refreshNanoseconds - 2_000_000_000) }
@@ -211,6 +220,7 @@ public final class PolymarketIngestingService {
       "books": Int64(books.cache.count), "books_live": Int64(live), "books_wanted": Int64(books.wanted.count),
       "connections": Int64(connections.count), "listings": Int64(listings),
       "markets_refused": Int64(refusedListings), "rest_books": Int64(restBooks),
+      "rest_books_unwatched": Int64(unwatchedBooks),
       "messages_published": Int64(publisher.sentCount), "snapshot_requests": Int64(publisher.snapshotRequestCount),
     ]
     values["connections_open"] = Int64(connections.filter { $0.state == .open }.count)

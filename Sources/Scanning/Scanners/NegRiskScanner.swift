@@ -26,15 +26,12 @@ enum NegRiskScanner {
     var noGain: Int64 = 0
     for market in event.markets {
       let record = context.index.markets[market]
-      guard record.yes >= 0 else { continue }
-      guard record.isOpen else {
-        if isLost(market, context) { continue }
-        return nil
-      }
+      guard record.yes >= 0, record.isOpen || !isLost(market, context) else { continue }
       let yes = context.feed.cache.headerUnchecked(Int(record.yes)).pointee
       let no = context.feed.cache.headerUnchecked(Int(record.no)).pointee
       legCount += 1
-      asks += yes.bestAsk
+      // No ask counts as 1: the sum of many "none" would overflow.
+      asks += min(yes.bestAsk, fixedPointScale)
       bids += yes.bestBid
       noGain += max(0, fixedPointScale - no.bestAsk)
     }
@@ -45,12 +42,16 @@ enum NegRiskScanner {
     guard buys || sells || converts else { return nil }
     guard !event.isOpenSet else { return context.skip(.openOutcomeSet) }
     guard let legs = legs(of: event, context: context) else { return nil }
-    if buys { return buyYes(place, legs, context) }
-    let sale = sells ? sellYes(place, legs, context) : nil
-    let conversion = converts ? buyNo(place, legs, context) : nil
-    guard let sale else { return conversion }
-    guard let conversion else { return sale }
-    return sale.profit >= conversion.profit ? sale : conversion
+    var best: Find?
+    for find in [
+      buys ? buyYes(place, legs, context) : nil, sells ? sellYes(place, legs, context) : nil,
+      converts ? buyNo(place, legs, context) : nil,
+    ] {
+      guard let find else { continue }
+      if let known = best, known.profit >= find.profit { continue }
+      best = find
+    }
+    return best
   }
 
   private static func isLost(_ market: Int, _ context: Scanner) -> Bool {

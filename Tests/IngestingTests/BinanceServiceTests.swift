@@ -1,0 +1,113 @@
+import Bus
+import Daemon
+import Foundation
+import Market
+import TestSupport
+import Testing
+import Web
+
+/// What a subscriber has heard of pairs.
+private final class PairListener {
+  let subscriber: Subscriber
+  var tickers: [String: Ticker] = [:]
+  var trades: [Trade] = []
+  var candles: [String: [Timestamp: Candle]] = [:]
+  var health: [String: Int64] = [:]
+
+  init(_ name: String, _ runDirectory: String) throws {
+    subscriber = try Subscriber(name: name, topics: [Topic.ticker, Topic.trade, Topic.candle, Topic.health])
+    try subscriber.connect(BusEndpoint.ipc(name: "ingestor", runDirectory: runDirectory))
+  }
+
+  func follow() {
+    subscriber.receive { event in
+      guard case .message(let stream, _, _, var body) = event else { return }
+      switch subscriber.topic(of: stream) {
+      case "ticker/binance/ingestor":
+        if let ticker = try? Ticker(&body) { tickers[ticker.instrument.symbol] = ticker }
+      case "trade/binance/ingestor": trades += (try? TradeMessage.readList(&body)) ?? []
+      case "candle/binance/ingestor":
+        if let message = try? CandleMessage(&body) {
+          candles[message.instrument.symbol, default: [:]][message.candle.start] = message.candle
+        }
+      default: if let message = try? HealthMessage(&body) { health = message.counters }
+      }
+    }
+  }
+}
+
+@Suite(.serialized) struct BinanceServiceTests {
+  private func row(_ minute: Int64, volume: String) -> String {
+    #"[\#(minute * 60_000),"2","3","1","2","\#(volume)",\#(minute * 60_000 + 59_999),"0",1,"0","0","0"]"#
+  }
+
+  @Test func `tickers, trades and candles come, survive a break, and serve whoever joins late`() throws {
+    let minute = SystemClock.now.seconds / 60
+    let history = "[\(row(minute - 2, volume: "5")),\(row(minute - 1, volume: "6"))]"
+    let venue = try InTestVenue { request in
+      request.path == "/api/v3/klines" ? .json(history) : .text("{}", status: 404)
+    } reply: { _ in
+      []
+    }
+    defer { venue.stop() }
+    let scratch = ScratchDirectory()
+    let configuration = """
+      [bulkhead]
+      run_dir = \(scratch.path)/run
+      data_dir = \(scratch.path)/data
+      [binance]
+      rest_url = http://127.0.0.1:\(venue.port)
+      websocket_url = ws://127.0.0.1:\(venue.port)/stream
+      symbols = btcusdt, ETHUSDT
+      """
+    let worker = try Worker("ingestor", ["binance"], configuration: configuration, directory: scratch.path)
+    let listener = try PairListener("first", scratch.path + "/run")
+
+    // The last candles are there before the stream has said anything.
+    #expect(eventually(listener.follow) { listener.candles.values.map(\.count) == [2, 2] })
+    #expect(
+      venue.opened.first == "/stream?streams=btcusdt@trade/btcusdt@bookTicker/btcusdt@kline_1m"
+        + "/ethusdt@trade/ethusdt@bookTicker/ethusdt@kline_1m")
+
+    let now = SystemClock.now.milliseconds
+    venue.send(#"{"stream":"btcusdt@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"9.5","B":"1","a":"9.6","A":"2"}}"#)
+    venue.send(
+      #"{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT","p":"9.55","q":"3","T":\#(now),"m":false}}"#)
+    venue.send(#"{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT","p":"x","q":"3","T":1,"m":false}}"#)
+    venue.send(
+      #"{"stream":"ethusdt@kline_1m","data":{"e":"kline","s":"ETHUSDT","k":{"t":\#(minute * 60_000),"#
+        + #""T":\#(minute * 60_000 + 59_999),"i":"1m","o":"2","h":"3","l":"1","c":"2","v":"7","x":false}}}"#)
+    #expect(eventually(listener.follow) { listener.tickers["BTCUSDT"]?.bid.price.raw == 950_000_000 })
+    #expect(eventually(listener.follow) { listener.trades.map(\.price.raw) == [955_000_000] })
+    #expect(eventually(listener.follow) { listener.candles["ETHUSDT"]?.count == 3 })
+    #expect(eventually(listener.follow) { listener.health["refused"] == 1 && listener.health["trades"] == 1 })
+
+    let requests = venue.requests.count
+    let late = try PairListener("late", scratch.path + "/run")
+    #expect(eventually(late.follow) { late.candles["ETHUSDT"]?.count == 3 && late.tickers["BTCUSDT"] != nil })
+    #expect(venue.requests.count == requests)
+
+    // A broken stream is opened again, and the candles are asked for again.
+    venue.dropStreams()
+    #expect(eventually(listener.follow) { venue.opened.count == 2 && venue.requests.count == requests + 2 })
+    venue.send(#"{"stream":"btcusdt@bookTicker","data":{"u":2,"s":"BTCUSDT","b":"9.1","B":"1","a":"9.6","A":"2"}}"#)
+    #expect(eventually(listener.follow) { listener.tickers["BTCUSDT"]?.bid.price.raw == 910_000_000 })
+    #expect(eventually(listener.follow) { listener.health["reconnections"] == 1 })
+
+    // The venue goes down: no waiting for the break.
+    venue.send(#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}"#)
+    #expect(eventually(listener.follow) { venue.opened.count == 3 })
+    #expect(worker.isRunning)
+    #expect(worker.stop() == 0)
+  }
+
+  @Test func `a symbol that is none ends the process for good`() throws {
+    let scratch = ScratchDirectory()
+    let configuration =
+      "[bulkhead]\nrun_dir = \(scratch.path)/run\ndata_dir = \(scratch.path)/data\n"
+      + "[binance]\nsymbols = BTC/USDT\n"
+    let worker = try Worker("ingestor", ["binance"], configuration: configuration, directory: scratch.path)
+    #expect(eventually { !worker.isRunning })
+    #expect(worker.stop() == 100)
+  }
+}

@@ -1,0 +1,211 @@
+import Foundation
+import Ingesting
+import Market
+import TestSupport
+import Testing
+import Venues
+import Web
+
+private let time = Timestamp(nanoseconds: 1_784_852_721_000_000_000)
+
+private func parse(_ text: String) throws -> BinanceStreamEvent {
+  try Array(text.utf8).withUnsafeBytes { try BinanceStreamParser.parse($0, receivedAt: time) }
+}
+
+struct BinanceStreamParserTests {
+  private func fixture(_ name: String) throws -> JSONDocument? {
+    guard let root = ProcessInfo.processInfo.environment["BULKHEAD_SHARED"],
+      let data = FileManager.default.contents(atPath: "\(root)/venues/fixtures/binance/\(name)")
+    else {
+      print("skipped \(name): BULKHEAD_SHARED does not have it")
+      return nil
+    }
+    return try JSONDocument(Array(data))
+  }
+
+  /// Writes a value of a fixture out again: enough JSON for messages of this venue.
+  private func text(_ value: JSONValue) -> String {
+    switch value.kind {
+    case .object: "{" + value.members.map { "\"\($0.key)\":\(text($0.value))" }.joined(separator: ",") + "}"
+    case .string: "\"\(value.string ?? "")\""
+    case .bool: value.bool == true ? "true" : "false"
+    default: value.numberText ?? "null"
+    }
+  }
+
+  @Test func `a captured trade of a combined stream is read`() throws {
+    guard let document = try fixture("ws_trade_2021.json") else { return }
+    let trade = Trade(
+      instrument: InstrumentID(venue: .binance, symbol: "ETHUSDT"), price: try Price("4149.74"),
+      quantity: try Quantity("0.4387"), takerSide: .sell, time: try Timestamp(milliseconds: 1_639_351_062_243))
+    #expect(try parse(text(document.root)) == .trade(trade))
+  }
+
+  @Test func `the documentation's messages are read`() throws {
+    guard let document = try fixture("ws_documentation_examples.json") else { return }
+    func message(_ name: String) throws -> String { text(try #require(document.root[name])) }
+    let start = try Timestamp(milliseconds: 1_672_515_780_000)
+    let trade = Trade(
+      instrument: InstrumentID(venue: .binance, symbol: "BNBBTC"), price: try Price("0.001"),
+      quantity: try Quantity("100"), takerSide: .sell, time: try Timestamp(milliseconds: 1_672_515_782_136))
+    #expect(try parse(message("trade")) == .trade(trade))
+    let ticker = Ticker(
+      instrument: InstrumentID(venue: .binance, symbol: "BNBUSDT"),
+      bid: Level(price: try Price("25.3519"), quantity: try Quantity("31.21")),
+      ask: Level(price: try Price("25.3652"), quantity: try Quantity("40.66")), time: time)
+    #expect(try parse(message("bookTicker")) == .ticker(ticker))
+    #expect(try parse(message("24hrTicker")) == .ignored)
+    // The documentation's candle opens below its low, which no real one does.
+    let error = #expect(throws: VenueError.self) { try parse(message("kline")) }
+    #expect(error?.kind == "candle" && error?.field == "k.o")
+    let candle = Candle(
+      start: start, periodSeconds: 60, open: try Price("0.001"), high: try Price("0.0025"), low: try Price("0.001"),
+      close: try Price("0.002"), volume: Volume(try Quantity("1000")), isClosed: false)
+    let mended = try message("kline").replacing("\"l\":\"0.0015\"", with: "\"l\":\"0.0010\"")
+    #expect(try parse(mended) == .candle(symbol: "BNBBTC", candle))
+  }
+
+  @Test(arguments: [
+    (#"{"result":null,"id":1}"#, BinanceStreamEvent.response),
+    (#"{"e":"serverShutdown","E":1770123456789}"#, .shutdown),
+    (#"{"stream":"!serverShutdown","data":{"e":"serverShutdown"}}"#, .shutdown), (#"{"e":"aggTrade"}"#, .ignored),
+    ("{}", .ignored),
+  ])
+  func `what is no data is told apart`(text: String, event: BinanceStreamEvent) throws {
+    #expect(try parse(text) == event)
+  }
+
+  @Test(arguments: [
+    ("{", "stream", ""), ("[]", "stream", ""), ("7", "stream", ""), (#"{"stream":7}"#, "stream", "stream"),
+    (#"{"stream":"a@trade"}"#, "stream", "data"), (#"{"stream":"a@trade","data":[]}"#, "stream", "data"),
+    (#"{"stream":"a@trade","data":{"e":"trade","s":"A"}}"#, "trade", "data.p"),
+    (#"{"e":"trade","s":"A","p":"-1","q":"1","T":1,"m":true}"#, "trade", "p"),
+    (#"{"e":"trade","s":"A","p":"1e99","q":"1","T":1,"m":true}"#, "trade", "p"),
+    (#"{"e":"trade","s":"A","p":"1","q":"0","T":1,"m":true}"#, "trade", "q"),
+    (#"{"e":"trade","s":"A","p":"1","q":"0.000000001","T":1,"m":true}"#, "trade", "q"),
+    (#"{"e":"trade","s":"A","p":"1","q":"1","T":-1,"m":true}"#, "trade", "T"),
+    (#"{"e":"trade","s":"A","p":"1","q":"1","T":9999999999999999,"m":true}"#, "trade", "T"),
+    (#"{"e":"trade","s":"A","p":"1","q":"1","T":1,"m":1}"#, "trade", "m"),
+    (#"{"e":"trade","s":7,"p":"1","q":"1","T":1,"m":true}"#, "trade", "s"),
+    (#"{"u":1,"s":"A","b":"2","B":"1","a":"1","A":"1"}"#, "ticker", "b"),
+    (#"{"u":1,"s":"A","b":"1","B":"x","a":"2","A":"1"}"#, "ticker", "B"),
+    (#"{"u":1,"s":"A","b":"1","B":"1","a":"2","A":"-1"}"#, "ticker", "b"),
+    (#"{"u":1,"s":"A","b":"1","B":"1","A":"1"}"#, "ticker", "a"),
+    (#"{"e":"kline","s":"A"}"#, "candle", "k"), (#"{"e":"kline","s":"A","k":{"i":"5m"}}"#, "candle", "k.i"),
+    (#"{"e":"kline","s":"A","k":{"i":"1m","t":60000,"T":60000}}"#, "candle", "k.T"),
+    (#"{"e":"kline","s":"A","k":{"i":"1m","t":60001,"T":120000}}"#, "candle", "k.T"),
+    (
+      #"{"e":"kline","s":"A","k":{"i":"1m","t":60000,"T":119999,"o":"1","h":"1","l":"1","c":"1","v":"-5","x":true}}"#,
+      "candle", "k.v"
+    ),
+    (
+      #"{"e":"kline","s":"A","k":{"i":"1m","t":60000,"T":119999,"o":"1","h":"1","l":"1","c":"1","v":"1.ééééé","x":true}}"#,
+      "candle", "k.v"
+    ),
+    (#"{"code":2,"msg":"Invalid request: unknown variant"}"#, "subscription", ""),
+  ])
+  func `bad input is refused by venue, kind and field`(text: String, kind: String, field: String) {
+    let error = #expect(throws: VenueError.self) { try parse(text) }
+    #expect(error?.venue == .binance && error?.kind == kind && error?.field == field)
+  }
+
+  @Test func `mutated messages never crash`() {
+    let texts = [
+      #"{"stream":"a@trade","data":{"e":"trade","s":"A","p":"4149.74","q":"0.4387","T":1639351062243,"m":true}}"#,
+      #"{"u":1,"s":"A","b":"1.5","B":"1","a":"2","A":"1"}"#,
+      #"{"e":"kline","s":"A","k":{"i":"1m","t":60000,"T":119999,"o":"1","h":"1","l":"1","c":"1","v":"5","x":true}}"#,
+    ].map { Array($0.utf8) }
+    var random = SeededRandom(seed: 15)
+    var refused = 0
+    for _ in 0..<50_000 {
+      var text = texts[Int.random(in: 0..<3, using: &random)]
+      for _ in 0..<Int.random(in: 1...3, using: &random) {
+        text[Int.random(in: 0..<text.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+      }
+      do { _ = try text.withUnsafeBytes { try BinanceStreamParser.parse($0, receivedAt: time) } } catch { refused += 1 }
+    }
+    #expect(refused > 10_000)
+  }
+}
+
+struct BinanceStreamTests {
+  private let stream = BinanceStream(symbols: ["BTCUSDT", "ETHUSDT"], tradeAge: TradeAgeFilter(ageMaxSeconds: 300))
+
+  private func take(_ text: String) {
+    Array(text.utf8).withUnsafeBytes { stream.take($0, receivedAt: time) }
+  }
+
+  private func candle(_ minute: Int64, volume: Int64, isClosed: Bool = false) -> Candle {
+    Candle(
+      start: Timestamp(nanoseconds: minute * 60_000_000_000), periodSeconds: 60, open: .one, high: .one, low: .one,
+      close: .one, volume: Volume(Quantity(raw: volume)), isClosed: isClosed)
+  }
+
+  private func changed() -> [Candle] {
+    var all: [Candle] = []
+    stream.takeCandles { all.append($1) }
+    return all
+  }
+
+  @Test func `streams are named in lower case, at most 1024 on a connection`() {
+    #expect(
+      BinanceStream.query(["BTCUSDT", "X"])
+        == "?streams=btcusdt@trade/btcusdt@bookTicker/btcusdt@kline_1m/x@trade/x@bookTicker/x@kline_1m")
+    let many = (0..<1000).map { "S\($0)" }
+    let groups = BinanceStream.connections(of: many)
+    #expect(groups.flatMap { $0 } == many)
+    #expect(groups.allSatisfy { BinanceStream.query($0).split(separator: "/").count <= 1024 })
+    #expect(groups.count == 3)
+  }
+
+  @Test func `trades count by their own time`() {
+    func trade(_ secondsAgo: Int64) -> String {
+      #"{"e":"trade","s":"BTCUSDT","p":"1","q":"1","T":\#(time.milliseconds - secondsAgo * 1000),"m":false}"#
+    }
+    take(trade(301))
+    take(trade(300))
+    take(trade(-301))
+    take(#"{"e":"trade","s":"DOGEUSDT","p":"1","q":"1","T":\#(time.milliseconds),"m":false}"#)
+    #expect(stream.takeTrades().count == 1)
+    #expect(stream.takeTrades().isEmpty)
+    #expect(stream.counters.oldTrades == 2 && stream.counters.unknownSymbols == 1 && stream.counters.trades == 1)
+  }
+
+  @Test func `the last of several tickers is told once`() throws {
+    for price in 1...3 { take(#"{"u":1,"s":"ETHUSDT","b":"\#(price)","B":"1","a":"9","A":"1"}"#) }
+    var told: [Ticker] = []
+    stream.takeTickers { told.append($0) }
+    #expect(told.map(\.bid.price) == [try Price("3")])
+    stream.takeTickers { _ in Issue.record("told twice") }
+    #expect(stream.tickers == told && stream.counters.tickers == 3)
+  }
+
+  @Test func `a candle's later word is kept, whichever way it came`() {
+    stream.take(history: [candle(1, volume: 5, isClosed: true), candle(2, volume: 7)], symbol: "BTCUSDT")
+    #expect(changed().map(\.volume.raw) == [5, 7])
+    stream.take(history: [candle(1, volume: 4)], symbol: "BTCUSDT")
+    stream.take(history: [candle(2, volume: 6)], symbol: "BTCUSDT")
+    #expect(changed().isEmpty && stream.counters.lateCandles == 2)
+    stream.take(history: [candle(2, volume: 8), candle(2, volume: 9, isClosed: true)], symbol: "BTCUSDT")
+    stream.take(history: [candle(2, volume: 9, isClosed: true), candle(4, volume: 1)], symbol: "BTCUSDT")
+    stream.take(history: [candle(3, volume: 2, isClosed: true)], symbol: "BTCUSDT")
+    #expect(changed().map(\.volume.raw) == [8, 9, 1, 2])
+    #expect(stream.candles.map { $0.1.start.seconds / 60 } == [1, 2, 3, 4])
+    for minute in 5...100 { stream.take(history: [candle(Int64(minute), volume: 1)], symbol: "BTCUSDT") }
+    #expect(stream.candles.count == BinanceStream.candlesKept)
+    #expect(stream.candles[0].1.start == candle(41, volume: 0).start)
+    stream.take(history: [candle(1, volume: 100, isClosed: true)], symbol: "BTCUSDT")
+    #expect(stream.candles[0].1.start == candle(41, volume: 0).start)
+  }
+
+  @Test func `refusals are counted by kind and field, and a shutdown is told once`() {
+    take("{")
+    take(#"{"e":"trade","s":"BTCUSDT","p":"0","q":"1","T":1,"m":false}"#)
+    take(#"{"e":"trade","s":"BTCUSDT","p":"0","q":"1","T":1,"m":false}"#)
+    #expect(stream.counters.refused == ["stream": 1, "trade p": 2])
+    #expect(!stream.takeShutdown())
+    take(#"{"e":"serverShutdown","E":1}"#)
+    #expect(stream.takeShutdown() && !stream.takeShutdown())
+    #expect(stream.counters.frames == 4)
+  }
+}
