@@ -7,14 +7,15 @@ internal import Market
 /// The process table is asked from the supervisor, with its present state; everything else comes from each process as
 /// it is told, from the moment at which the supervisor announces the process, which is before it publishes anything.
 final class GroupListener {
-  private(set) var view = GroupView()
+  private(set) var view: GroupView
   private let runDirectory: String
   private let table: Subscriber
   private let messages: Subscriber
   private var connected: Set<String> = []
   private var handles: [Int32: ProcessHandle] = [:]
 
-  init(name: String, runDirectory: String) throws(BusError) {
+  init(name: String, runDirectory: String, manual: Set<String>) throws(BusError) {
+    view = GroupView(manual: manual)
     self.runDirectory = runDirectory
     table = try Subscriber(name: name, topics: [Topic.process])
     messages = try Subscriber(

@@ -40,12 +40,13 @@ final class GroupRunner {
     try FilePaths.makeDirectories(runDirectory + "/bus", mode: 0o700)
     try FilePaths.makeDirectories(context.dataDirectory, mode: 0o700)
     let mark = RunBooks.mark(dataDirectory: context.dataDirectory, now: SystemClock.now)
-    let listener = try GroupListener(name: context.busName, runDirectory: runDirectory)
+    let listener = try GroupListener(
+      name: context.busName, runDirectory: runDirectory, manual: manualPrograms())
     let supervisor = try startSupervisor()
     var outcome = watch(supervisor, listener, until: .ready)
     let started = SystemClock.monotonicNanoseconds
     if outcome == .ready {
-      screen.say("all \(listener.view.processes.count) processes are ready")
+      screen.say("all \(listener.view.wantedCount) processes are ready")
       outcome = watch(supervisor, listener, until: .end(since: started))
     }
     screen.release()
@@ -69,6 +70,16 @@ final class GroupRunner {
     screen.say("starting the processes of \(context.settings.path); logs are in \(context.runDirectory)")
     return try ChildProcess(
       folder + "/supervisor", ["-n", "-c", context.settings.path], environment: environment, log: logPath)
+  }
+
+  /// Programs with `autostart = false`.
+  private func manualPrograms() -> Set<String> {
+    let file = ConfigurationFile(path: context.settings.path, environment: context.environment)
+    let manual = file.sections.filter { section in
+      guard section.name.hasPrefix("program:"), let text = section.entry("autostart")?.value else { return false }
+      return SettingValue(text, kind: .boolean, directory: "") == .boolean(false)
+    }
+    return Set(manual.map { String($0.name.dropFirst("program:".count)) })
   }
 
   private func ownPath() -> String {

@@ -33,11 +33,14 @@ package struct GroupView: Sendable {
   package private(set) var profit: ProfitMessage?
   /// Processes that were given up at some time.
   package private(set) var fatal: Set<String> = []
+  private let manual: Set<String>
   private var orderIDs: Set<String> = []
   private var published = Counter()
 
   /// Nothing heard yet.
-  package init() {}
+  ///
+  /// - Parameter manual: programs that do not start by themselves: nobody waits for them.
+  package init(manual: Set<String> = []) { self.manual = manual }
 
   /// Takes a row of the process table.
   package mutating func add(_ process: ProcessMessage) {
@@ -69,12 +72,14 @@ package struct GroupView: Sendable {
 
   /// Processes in the order of their names.
   package var sortedProcesses: [ProcessMessage] { processes.values.sorted { $0.name < $1.name } }
+  /// How many processes ought to be up: those that somebody must start by hand count once they are.
+  package var wantedCount: Int { processes.values.reduce(0) { $0 + (isWanted($1) ? 1 : 0) } }
   /// How many processes are up.
   package var upCount: Int { processes.values.reduce(0) { $0 + (Self.isUp($1) ? 1 : 0) } }
   /// How often processes were started again.
   package var restartCount: Int { processes.values.reduce(0) { $0 + $1.restarts } }
   /// Processes that are not ready yet.
-  package var unready: [ProcessMessage] { sortedProcesses.filter { !Self.isUp($0) } }
+  package var unready: [ProcessMessage] { sortedProcesses.filter { isWanted($0) && !Self.isUp($0) } }
   /// Whether the table is known and every process in it is ready.
   package var isReady: Bool { !processes.isEmpty && unready.isEmpty }
   /// How many messages the processes have published.
@@ -87,6 +92,9 @@ package struct GroupView: Sendable {
     return values.isEmpty ? nil : values.reduce(0, +)
   }
 
-  /// One that was never started on purpose is as it should be.
+  private func isWanted(_ process: ProcessMessage) -> Bool {
+    process.state != "STOPPED" || !(manual.contains(process.name) || manual.contains(process.group))
+  }
+
   private static func isUp(_ process: ProcessMessage) -> Bool { process.state == "RUNNING" && process.isReady }
 }

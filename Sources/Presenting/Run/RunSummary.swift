@@ -106,7 +106,7 @@ package enum RunSummary {
   package static func line(_ view: GroupView, elapsedSeconds: Double, rate: Double, now: Timestamp) -> String {
     let tally = view.tally.result(now: now)
     let opened = tally.opened.values.reduce(0, +)
-    var text = "\(Figures.duration(seconds: elapsedSeconds))  processes \(view.upCount)/\(view.processes.count)"
+    var text = "\(Figures.duration(seconds: elapsedSeconds))  processes \(view.upCount)/\(view.wantedCount)"
     text += "  restarts \(view.restartCount)  messages/s \(Figures.decimal(rate, 0))  books \(books(view))"
     text += "  opportunities \(view.tally.openCount) open \(opened) opened"
     text += "  orders \(view.orderCount)  fills \(view.fillCount)"
@@ -157,7 +157,7 @@ package enum RunSummary {
   }
 
   private static func processes(_ view: GroupView) -> String {
-    "\(view.upCount)/\(view.processes.count) up, \(Figures.count(view.restartCount, "restart"))"
+    "\(view.upCount)/\(view.wantedCount) up, \(Figures.count(view.restartCount, "restart"))"
   }
 
   private static func books(_ view: GroupView) -> String {

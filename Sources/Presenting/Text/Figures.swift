@@ -61,8 +61,8 @@ enum Figures {
     "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"
   }
 
-  /// A long id as its first six and last four characters.
-  static func short(_ id: String) -> String { id.count <= 14 ? id : "\(id.prefix(6))…\(id.suffix(4))" }
+  /// A long id, such as a token's 78 digits, as its first six and last four characters.
+  static func short(_ id: String) -> String { id.count <= 24 ? id : "\(id.prefix(6))…\(id.suffix(4))" }
 
   /// A text cut to a width.
   static func cut(_ text: String, _ width: Int) -> String {
