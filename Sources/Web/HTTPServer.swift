@@ -60,6 +60,7 @@ public final class HTTPServer {
   /// Whether the library has something left that it does not announce.
   var needsAnotherRun = false
   private var daemon: OpaquePointer?
+  private var isProcessing = false
 
   /// A server that listens; connections are accepted by `process()`.
   /// - Parameters:
@@ -106,6 +107,7 @@ public final class HTTPServer {
   ///
   /// The corresponding C function is `MHD_get_timeout`.
   public var timeoutMilliseconds: Int32 {
+    if needsAnotherRun { return 0 }
     var timeout: UInt64 = 0
     guard let daemon, MHD_get_timeout(daemon, &timeout) == .YES else { return -1 }
     return Int32(clamping: timeout)
@@ -119,6 +121,9 @@ public final class HTTPServer {
   /// The corresponding C function is `MHD_run`.
   public func process() {
     guard let daemon else { return }
+    precondition(!isProcessing, "process within a handler")
+    isProcessing = true
+    defer { isProcessing = false }
     // Before the run: a connection that is resumed later wakes the owner once more.
     wakeUp.clear()
     _ = MHD_run(daemon)
@@ -129,9 +134,10 @@ public final class HTTPServer {
 
   /// Stops listening, answers what is deferred with 503, closes all connections; WebSockets stay with their owners.
   ///
-  /// The corresponding C function is `MHD_stop_daemon`.
+  /// Traps within a handler. The corresponding C function is `MHD_stop_daemon`.
   public func stop() {
     guard let daemon else { return }
+    precondition(!isProcessing, "stop within a handler")
     // The library must not be stopped while a connection is suspended.
     for deferral in parked.values { deferral.complete(.text("shutting down\n", status: 503)) }
     while !parked.isEmpty { _ = MHD_run(daemon) }
