@@ -1,4 +1,4 @@
-internal import Market
+public import Market
 
 /// What is booked together: in one database transaction, or not at all (T3).
 public struct LedgerBatch: Sendable {

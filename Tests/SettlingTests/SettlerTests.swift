@@ -57,6 +57,29 @@ import Testing
     #expect(try ledger.verify().isSound)
   }
 
+  @Test func `complete sets of a market that ends late are money again, those of one that ends soon wait`() throws {
+    let journal = try journal()
+    try journal.execute([try fill(1, .buy, yes, "100", at: "0.48"), try fill(2, .buy, no, "60", at: "0.49")])
+    let (ledger, settler) = try open()
+    try settler.openAccount(Money(dollars: 1000), at: noon)
+    _ = try settler.bookNewFills(from: journal)
+    var market = try sampleMarket(upDown: nil)
+    market.endsAt = noon.advanced(bySeconds: 601)
+    try settler.learn(market)
+    #expect(try settler.mergeSets(aheadSeconds: 601, now: noon).isEmpty)
+    #expect(try settler.mergeSets(aheadSeconds: 600, now: noon).count == 2)
+    #expect(try settler.mergeSets(aheadSeconds: 600, now: noon).isEmpty)
+    // 1000 − 48 − 29.40 + 60 = 982.60; 60 sets cost 28.80 + 29.40 = 58.20: 1.80 is realised; 40 YES are left.
+    let summary = equity(settler)
+    #expect(summary.cash == (try money("982.6")))
+    #expect(summary.realised == (try money("1.8")))
+    #expect(settler.positions.map(\.quantity) == [try quantity("40")])
+    #expect(settler.pending.count == 1)
+    #expect(try ledger.verify().isSound)
+    let standing = try ledger.standing()
+    #expect(standing.cash == summary.cash && standing.cursor == 2)
+  }
+
   @Test func `an up/down market waits for its price, and settles when it comes`() throws {
     let journal = try journal()
     try journal.execute([try fill(1, .buy, yes, "100", at: "0.48")])
