@@ -30,6 +30,7 @@ package final class Simulator {
   private var kinds: [Int: Channel] = [:]
   private var sessionCount = 0
   private let hasher = BookHasher()
+  private var playback: Playback?
 
   /// Set while a subscriber has too much to take: a recording at full speed waits for it.
   package var isHeld = false
@@ -38,10 +39,14 @@ package final class Simulator {
   /// - Throws: `SystemError` where recorded data cannot be read.
   package init(options: SimulatorOptions, now: Timestamp) throws {
     world = World(options: options, now: now)
+    if world.isRecorded { playback = try Playback(into: &world) }
   }
 
   /// Whether there is something to play without waiting.
-  package var wantsToRun: Bool { false }
+  package var wantsToRun: Bool { playback?.isEager ?? false }
+
+  /// How many rows of the recording were played, of how many; nil where none is played.
+  package var progress: (played: Int, rows: Int)? { playback.map { ($0.position, $0.count) } }
 
   /// How many WebSockets are open.
   package var sessions: Int { kinds.count }
@@ -56,6 +61,7 @@ package final class Simulator {
     case ("polymarket", "gamma"): return GammaRoutes(world: world).answer(request, path.rest)
     case ("polymarket", "data"): return DataRoutes(world: world).answer(request, path.rest)
     case ("polymarket", "clob"):
+      if path.rest == ["recording"] { return playback?.status(world) ?? .json("{\"loaded\":false}") }
       if let answer = desk.answer(request, path.rest, &world) { return answer }
       return ClobRoutes(world: world, hasher: hasher).answer(request, path.rest)
         ?? .clobError("not found", status: 404)
@@ -127,6 +133,7 @@ package final class Simulator {
   /// Lets time pass.
   package func advance(to now: Timestamp) {
     world.advance(to: now)
+    playback?.advance(&world, isHeld: isHeld)
     desk.settle(&world)
   }
 

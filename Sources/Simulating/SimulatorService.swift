@@ -28,6 +28,7 @@ public final class SimulatorService {
   private let publisher: Publisher?
   private var topics: [Strategy: TopicHandle] = [:]
   private var healthTopic: TopicHandle?
+  private var lastProgress = 0
   private var nextPing = SystemClock.monotonicNanoseconds + pingNanoseconds
   private var nextHealth = SystemClock.monotonicNanoseconds
   package private(set) var counters = Counters()
@@ -141,6 +142,7 @@ public final class SimulatorService {
     if poller.isReady(serverPlace) || server.timeoutMilliseconds == 0 { server.process() }
     sendPending()
     tellPlants()
+    tellProgress()
     pingBinance()
   }
 
@@ -244,6 +246,14 @@ public final class SimulatorService {
         drop(session, reason: "gone")
       }
     }
+  }
+
+  /// Says once that the recording has begun, and once that it is over.
+  private func tellProgress() {
+    guard let progress = simulator.progress, progress.played != lastProgress else { return }
+    if lastProgress == 0 { Log.info("recording plays", ["rows": "\(progress.rows)", "speed": "\(options.speed)"]) }
+    lastProgress = progress.played
+    if progress.played == progress.rows { Log.info("recording is over", ["rows": "\(progress.rows)"]) }
   }
 
   // MARK: The bus

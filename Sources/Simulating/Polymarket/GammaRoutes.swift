@@ -135,7 +135,8 @@ private struct Markets: GammaCollection {
   func matches(_ item: Int, _ request: HTTPServerRequest) -> Bool {
     let market = world.markets[item]
     if let closed = request.flag("closed"), closed != market.isClosed { return false }
-    if request.flag("active") == false || request.flag("archived") == true { return false }
+    if let active = request.flag("active"), active != market.isActive { return false }
+    if request.flag("archived") == true { return false }
     let slugs = request.values("slug")
     if !slugs.isEmpty, !slugs.contains(market.slug) { return false }
     return world.isWithin(market.endsAt, request)

@@ -67,6 +67,8 @@ package struct SimulatedMarket: Sendable {
   package var fees: FeeKind
   package var subject = MarketSubject.ordinary
   package var isPlaceholder = false
+  /// Whether the venue calls it active, as it does even when it is closed.
+  package var isActive = true
   /// Whether it is the "other" outcome of an augmented event.
   package var isOther = false
   package var startsAt: Timestamp

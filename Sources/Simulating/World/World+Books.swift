@@ -253,9 +253,9 @@ extension World {
   }
 
   /// Sends a whole book to those who watch it.
-  mutating func tellBook(_ slot: Int, _ outcome: Int) {
+  mutating func tellBook(_ slot: Int, _ outcome: Int, at time: Timestamp? = nil) {
     outbox.book(
       markets[slot], slot: slot, outcome: outcome, engine.ladders[slot * 2 + outcome],
-      negRisk: events[markets[slot].event].isNegRisk, at: now)
+      negRisk: events[markets[slot].event].isNegRisk, at: time ?? now)
   }
 }

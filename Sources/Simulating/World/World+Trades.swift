@@ -33,18 +33,24 @@ extension World {
       }
       if fill.makerOrder != nil { outbox.makerFills.append((slot, outcome, side, fill)) }
     }
-    for (price, quantity) in merged {
-      markets[slot].lastTrade = outcome == 0 ? price : price.complement
-      markets[slot].lastTradeSide = side
-      markets[slot].volumeDay += Money(price, times: quantity, rounding: .down)
-      markets[slot].volumeTotal += Money(price, times: quantity, rounding: .down)
-      trades.append(
-        PublicTrade(
-          market: slot, outcome: outcome, price: price, quantity: quantity, side: side, time: now, number: random.next()
-        ))
-      outbox.lastTrade(
-        markets[slot], slot: slot, outcome: outcome, price: price, quantity: quantity, side: side, at: now)
-    }
+    for (price, quantity) in merged { reportTrade(slot, outcome: outcome, side, price, quantity, at: now) }
+  }
+
+  /// Tells the world of one trade at one price.
+  mutating func reportTrade(
+    _ slot: Int, outcome: Int, _ side: Side, _ price: Price, _ quantity: Quantity, at time: Timestamp
+  ) {
+    let paid = Money(price, times: quantity, rounding: .down)
+    markets[slot].lastTrade = outcome == 0 ? price : price.complement
+    markets[slot].lastTradeSide = side
+    markets[slot].volumeDay += paid
+    markets[slot].volumeTotal += paid
+    let number = random.next()
+    trades.append(
+      PublicTrade(
+        market: slot, outcome: outcome, price: price, quantity: quantity, side: side, time: time, number: number))
+    outbox.lastTrade(
+      markets[slot], slot: slot, outcome: outcome, price: price, quantity: quantity, side: side, at: time)
   }
 
   /// The last trade of a market that nobody has traded lately: weeks old, and still what the venue calls recent.
