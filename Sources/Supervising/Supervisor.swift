@@ -218,7 +218,7 @@ public final class Supervisor {
       for item in batch { perform(item.action, item.process) }
     }
     isPerforming = false
-    for waiter in waiters.values where waiter.check() { waiters[ObjectIdentifier(waiter)] = nil }
+    for waiter in waiters.values where waiter.poll() { waiters[ObjectIdentifier(waiter)] = nil }
   }
 
   private func perform(_ action: ProcessAction, _ process: ProcessID) {
@@ -335,9 +335,9 @@ public final class Supervisor {
 
   // MARK: - What others see
 
-  /// Calls `waiter.check` after every change until it says that it is done.
+  /// Polls the waiter after every change until it is done.
   func wait(_ waiter: Waiter) {
-    if !waiter.check() { waiters[ObjectIdentifier(waiter)] = waiter }
+    if !waiter.poll() { waiters[ObjectIdentifier(waiter)] = waiter }
   }
 
   func times(of process: ProcessID) -> (start: Timestamp?, end: Timestamp?) {
@@ -368,8 +368,20 @@ public final class Supervisor {
 
 /// Somebody who waits for processes to come somewhere.
 final class Waiter {
-  /// Looks whether it has come about, and answers whoever asked; true when there is nothing more to wait for.
-  let check: () -> Bool
+  private let check: () -> Bool
+  private var isDone = false
+  private var isChecking = false
 
+  /// - Parameter check: looks whether it has come about, and answers whoever asked; true when there is nothing more to
+  ///   wait for.
   init(_ check: @escaping () -> Bool) { self.check = check }
+
+  /// Whether it is done; it answers once, even where its answer leads to the next change and so back to here.
+  func poll() -> Bool {
+    guard !isDone, !isChecking else { return isDone }
+    isChecking = true
+    isDone = check()
+    isChecking = false
+    return isDone
+  }
 }

@@ -158,6 +158,18 @@ import Web
     #expect(fault(try supervisor.call("supervisor.startProcess", 1)) == 2)
   }
 
+  @Test func `calls that wait for each other go one after the other, each once`() throws {
+    let supervisor = try running()
+    let pid = try supervisor.value("supervisor.getProcessInfo", "slow")["pid"]?.integer
+    let stop: XMLRPCValue = ["methodName": "supervisor.stopProcess", "params": ["slow"]]
+    let start: XMLRPCValue = ["methodName": "supervisor.startProcess", "params": ["slow"]]
+    #expect(try supervisor.value("system.multicall", [stop, start, stop, start]) == [true, true, true, true])
+    #expect(try supervisor.value("supervisor.getProcessInfo", "slow")["pid"]?.integer != pid)
+    _ = try supervisor.value("supervisor.shutdown")
+    #expect(try supervisor.end() == 0)
+    #expect(supervisor.lines.filter { $0.contains("process spawned name=slow") }.count == 3)
+  }
+
   @Test func `shutdown is answered, and then everything ends`() throws {
     let supervisor = try running()
     #expect(try supervisor.value("supervisor.shutdown").boolean == true)
