@@ -20,8 +20,8 @@ import Testing
     let books = binaryBooks(fees: FeeSchedule(rate: price("0.07"), exponent: 1, takerOnly: true))
     var broker = PaperBroker()
     let result = broker.fill(order("m-no", .buy, limit: "0.58", "100"), books, now: start)
-    // 60 · 0.07 · 0.55 · 0.45 = 1.0395 and 40 · 0.07 · 0.58 · 0.42 = 0.68208; the rate of one share is rounded up first.
-    #expect(result.fills.map(\.fee) == [money("1.03951"), money("0.68209")])
+    // 60 · 0.07 · 0.55 · 0.45 = 1.0395 and 40 · 0.07 · 0.58 · 0.42 = 0.68208.
+    #expect(result.fills.map(\.fee) == [money("1.0395"), money("0.68208")])
     #expect(result.fills.map(\.notional) == [money("33"), money("23.2")])
   }
 

@@ -119,7 +119,8 @@ func grossArbitrages(_ world: World) -> [String] {
         let profit = world.plantedProfit(notice.plant.kind, market: notice.plant.market)
         if notice.isEnd {
           ended += 1
-          #expect(profit.raw < 0)
+          // The next one may stand in the same event already.
+          if !world.plants.isBusy(event: notice.plant.event) { #expect(profit.raw < 0) }
         } else {
           kinds[notice.plant.kind, default: 0] += 1
           #expect(profit.raw >= 800_000)
