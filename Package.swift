@@ -28,8 +28,10 @@ func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: swift)
 }
 
-/// A room of the hot path: objects that belong to one poll loop, each access to which would otherwise be checked against
-/// others at run time, which is half of a scan's cost. The compiler's own checks remain.
+/// A room of the hot path: objects that belong to one poll loop, each access to which would otherwise be checked
+/// against others at run time, which is half of a scan's cost.
+///
+/// The compiler's own checks remain.
 func hotRoom(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(
     name: name, dependencies: dependencies,
@@ -101,7 +103,8 @@ let checks: [Target] = [
     dependencies: [
       "Allocations", "CBotan", "CLinux", "Ingesting", "Venues", "Web", "Bus", "Scanning", "Market", "Daemon",
     ],
-    path: "Tests/Benchmarks", swiftSettings: swift + [.unsafeFlags(["-enforce-exclusivity=unchecked"])], linkerSettings: selfContained),
+    path: "Tests/Benchmarks", swiftSettings: swift + [.unsafeFlags(["-enforce-exclusivity=unchecked"])],
+    linkerSettings: selfContained),
   tests("MarketTests", ["Market"]),
   tests("DaemonTests", ["Daemon"]),
   tests("BusTests", ["Bus", "Market", "Daemon"]),

@@ -360,6 +360,7 @@ public final class ExecutingService {
   }
 
   private func everySecond() {
+    context.readiness.watchdog()
     do { try readFlags() } catch { Log.warning("flags could not be read", ["error": "\(error)"]) }
     var counters = desk.counters
     let feed = books.feed

@@ -160,6 +160,21 @@ public struct BookCache: ~Copyable {
   /// The best level of a side, or nil where it is empty.
   public func best(_ side: BookSide, of book: BookIndex) -> Level? { self.side(side, of: book).last }
 
+  /// Copies several books as they stand together at one moment (I3).
+  ///
+  /// - Parameters:
+  ///   - books: which ones.
+  ///   - time: the moment, for all of them.
+  /// - Returns: the copies, in the order asked for.
+  public func snapshot(of books: [BookIndex], at time: Timestamp) -> BooksSnapshot {
+    BooksSnapshot(
+      time: time,
+      books: books.map { book in
+        BooksSnapshot.Book(
+          book: book, state: header(book).state, bids: Array(side(.bid, of: book)), asks: Array(side(.ask, of: book)))
+      })
+  }
+
   /// Replaces a book: it is live from here on.
   ///
   /// Both sides worst first; the caller has checked their order.

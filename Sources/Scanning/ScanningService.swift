@@ -147,6 +147,7 @@ public final class ScanningService {
   }
 
   private func publishHealth() {
+    context.readiness.watchdog()
     let feed = scanner.feed
     var counters: [String: Int64] = [
       "messages_received": Int64(subscriber.receivedCount),

@@ -75,6 +75,7 @@ public struct SetWalker {
   ///   - legs: the legs.
   ///   - quantity: how many sets.
   ///   - rounding: `up` for buying, `down` for selling.
+  /// - Returns: the sums over all legs.
   public func quote(_ legs: [SetLeg], quantity: Quantity, rounding: Rounding) -> SetQuote {
     legs.withUnsafeBufferPointer { SetWalker.quote($0, quantity: quantity, rounding: rounding) }
   }
@@ -135,6 +136,7 @@ public struct SetWalker {
   ///   - legs: the legs.
   ///   - quantity: how many sets.
   ///   - rounding: `up` for buying, `down` for selling.
+  /// - Returns: the sums over all legs.
   public static func quote(
     _ legs: UnsafeBufferPointer<SetLeg>, quantity: Quantity, rounding: Rounding
   ) -> SetQuote {

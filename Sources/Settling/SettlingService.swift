@@ -342,12 +342,14 @@ public final class SettlingService {
   }
 
   private func publishHealth() {
+    context.readiness.watchdog()
     let message = HealthMessage(
       name: context.name,
       counters: [
         "fills_booked": settler.cursor, "fills_booked_since_start": settler.counters.fillsBooked,
         "positions": Int64(settler.positions.count), "markets_pending": Int64(settler.pending.count),
-        "markets_settled": settler.counters.settled, "sets_merged": settler.counters.setsMerged, "settlements_left_pending": settler.counters.leftPending,
+        "markets_settled": settler.counters.settled, "sets_merged": settler.counters.setsMerged,
+        "settlements_left_pending": settler.counters.leftPending,
         "booking_blocked": refusedFill == nil ? 0 : 1, "settlements_without_price": settler.counters.withoutPrice,
         "store_failures": storeFailures,
         "messages_received": Int64(subscriber.receivedCount), "messages_missed": Int64(subscriber.missedCount),

@@ -142,6 +142,20 @@ struct BookCacheTests {
     #expect(count == BookCache.levelsPerSideMax)
   }
 
+  @Test func `a copy of several books has one time and does not change with them`() {
+    var cache = BookCache()
+    let first = cache.add(tick: Price(raw: 1))
+    let second = cache.add(tick: Price(raw: 1))
+    replace(&cache, first, bids: [level(1, 7)], asks: [level(3, 8)])
+    let time = Timestamp(nanoseconds: 42)
+    let copy = cache.snapshot(of: [second, first], at: time)
+    replace(&cache, first, bids: [], asks: [])
+    #expect(copy.time == time && copy.books.map(\.book) == [second, first])
+    #expect(copy.books.map(\.state) == [.empty, .live] && !copy.isLive)
+    #expect(copy.books[1].bids == [level(1, 7)] && copy.books[1].asks == [level(3, 8)])
+    #expect(copy.books[0].bids.isEmpty && copy.books[0].asks.isEmpty)
+  }
+
   @Test func `a snapshot that is too long is refused and leaves the book stale`() {
     var cache = BookCache()
     let book = cache.add(tick: Price(raw: 1))

@@ -78,6 +78,28 @@ import Testing
     #expect(try ledger.cursor() == fills.last?.sequence ?? 0)
   }
 
+  @Test func `a worker that hangs is killed and started again, and nobody else notices`() throws {
+    let deployment = try Deployment()
+    let file = deployment.folder.appending(path: "supervisor.conf")
+    let text = try String(contentsOf: file, encoding: .utf8)
+    let shorter = text.replacingOccurrences(
+      of: "(?m)^watchdog_s\\s*=.*$", with: "watchdog_s = 3", options: .regularExpression)
+    try #require(shorter != text)
+    try shorter.write(to: file, atomically: true, encoding: .utf8)
+    try deployment.start()
+    let before = Dictionary(uniqueKeysWithValues: try deployment.waitUntilReady().map { ($0.name, $0.pid) })
+    let pid = try #require(before["scanner"])
+    #expect(kill(pid, SIGSTOP) == 0)
+    var after: [String: StatusRow] = [:]
+    try wait("the scanner to be started again", seconds: 30) {
+      after = Dictionary(uniqueKeysWithValues: try deployment.status().map { ($0.name, $0) })
+      return after["scanner"].map { $0.pid != pid && $0.ready && $0.state == "RUNNING" } ?? false
+    }
+    #expect(!isAlive(pid))
+    for (name, pid) in before where name != "scanner" { #expect(after[name]?.pid == pid, "\(name)") }
+    #expect(try deployment.stop() == 0)
+  }
+
   @Test func `a group stops within ten seconds and leaves no process behind`() throws {
     let deployment = try Deployment()
     try deployment.start()

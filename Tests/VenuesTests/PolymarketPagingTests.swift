@@ -72,6 +72,22 @@ import Web
     #expect(venue.requests.first?.path == "/data/trades" && venue.requests.first?.query("market") == ["0xdd"])
   }
 
+  @Test func `positions are read until a short page`() async throws {
+    let venue = CannedVenue { (request) throws(HTTPError) in
+      let offset = Int(request.query("offset").first ?? "") ?? 0
+      let rows = (offset..<min(offset + 500, 501)).map { number in
+        #"{"asset":"\#(number)","conditionId":"0xdd","size":5.4,"avgPrice":0.48199999999999998,"outcome":"Yes"}"#
+      }
+      return response("[" + rows.joined(separator: ",") + "]")
+    }
+    let positions = try await venue.polymarket.positions(user: "0xabc")
+    #expect(positions.map(\.instrument.symbol) == (0..<501).map(String.init))
+    #expect(positions.last?.quantity == quantity("5.4") && positions.last?.averagePrice == price("0.48199999"))
+    #expect(positions.allSatisfy { $0.marketID == "0xdd" })
+    #expect(venue.requests.map { $0.query("offset") } == [["0"], ["500"]])
+    #expect(venue.requests.allSatisfy { $0.path == "/data/positions" && $0.query("user") == ["0xabc"] })
+  }
+
   @Test func `a trade in milliseconds where seconds belong is refused`() async {
     let venue = CannedVenue(
       "[{\"side\":\"BUY\",\"asset\":\"1\",\"size\":5,\"price\":0.5,\"timestamp\":1784852400000}]")

@@ -324,6 +324,7 @@ public final class BinanceIngestingService {
   }
 
   private func publishHealth() {
+    context.readiness.watchdog()
     let counters = stream.counters
     let values: [String: Int64] = [
       "frames": Int64(counters.frames), "trades": Int64(counters.trades), "trades_too_old": Int64(counters.oldTrades),

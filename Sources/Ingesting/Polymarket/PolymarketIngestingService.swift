@@ -206,6 +206,7 @@ public final class PolymarketIngestingService {
   }
 
   private func publishHealth() {
+    context.readiness.watchdog()
     let counters = books.counters
     var live = 0
     for book in 0..<books.cache.count where books.cache.headerUnchecked(book).pointee.state == .live { live += 1 }
