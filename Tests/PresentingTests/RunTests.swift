@@ -114,6 +114,8 @@ import Testing
     view.add(message("tool", "STOPPED", isReady: false))
     #expect(view.unready.map(\.name) == ["b"])
     view.add(message("b", "RUNNING", restarts: 2))
+    #expect(!view.isReady, "there may be more that the supervisor has not told yet")
+    view.endTable()
     #expect(view.isReady)
     #expect(view.wantedCount == 2)
     #expect(view.restartCount == 2)

@@ -20,6 +20,16 @@ final class ProcessHandle {
 
   deinit { close(descriptor) }
 
+  /// The children of this process, whichever thread they belong to.
+  ///
+  /// The corresponding file is `/proc/PID/task/TID/children`.
+  static func ownChildren() -> [ProcessHandle] {
+    FilePaths.matching(pattern: "/proc/self/task/*/children").flatMap { path in
+      let text = String(decoding: (try? readFile(path, sizeMax: 1 << 20)) ?? [], as: UTF8.self)
+      return text.split(separator: " ").compactMap { Int32($0) }.compactMap { ProcessHandle(pid: $0) }
+    }
+  }
+
   /// Whether it has ended, waiting for that for a while.
   func hasEnded(withinMilliseconds limit: Int32 = 0) -> Bool {
     var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)

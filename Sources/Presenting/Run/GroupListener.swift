@@ -35,8 +35,11 @@ final class GroupListener {
   /// Takes what has come.
   func process() {
     table.receive { event in
-      guard case .message(_, _, _, var body) = event, let row = try? ProcessMessage(&body) else { return }
-      take(row)
+      switch event {
+      case .message(_, _, _, var body): if let row = try? ProcessMessage(&body) { take(row) }
+      case .snapshotEnd: view.endTable()
+      case .gap, .restarted: break
+      }
     }
     while messages.receive(limit: 4096, handle) == 4096 {}
   }

@@ -184,11 +184,16 @@ final class GroupRunner {
       supervisor.handle.send(SIGKILL)
       _ = supervisor.handle.hasEnded(withinMilliseconds: 2000)
     }
-    for survivor in listener.survivors() {
-      killed.append(listener.view.sortedProcesses.first { $0.pid == survivor.pid }?.name ?? "pid \(survivor.pid)")
-      survivor.send(SIGKILL)
-      _ = survivor.hasEnded(withinMilliseconds: 2000)
-    }
+    var survivors = listener.survivors()
+    // A dead supervisor's children are ours now, also those that it never told, and then theirs.
+    repeat {
+      for survivor in survivors {
+        killed.append(listener.view.sortedProcesses.first { $0.pid == survivor.pid }?.name ?? "pid \(survivor.pid)")
+        survivor.send(SIGKILL)
+        _ = survivor.hasEnded(withinMilliseconds: 2000)
+      }
+      survivors = ProcessHandle.ownChildren().filter { !$0.hasEnded() }
+    } while !survivors.isEmpty && SystemClock.monotonicNanoseconds < deadline + 5_000_000_000
     return killed
   }
 

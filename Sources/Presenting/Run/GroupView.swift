@@ -19,6 +19,8 @@ package struct GroupView: Sendable {
 
   /// The processes by name.
   package private(set) var processes: [String: ProcessMessage] = [:]
+  /// Whether the supervisor has told all of its processes, and not only those that changed lately.
+  package private(set) var isTableWhole = false
   /// The newest counters of each process.
   package private(set) var health: [String: [String: Int64]] = [:]
   /// Planted against found.
@@ -52,6 +54,9 @@ package struct GroupView: Sendable {
     if process.state == "FATAL" { fatal.insert(process.name) }
   }
 
+  /// Takes the end of the supervisor's process table.
+  package mutating func endTable() { isTableWhole = true }
+
   /// Takes the counters of a process.
   package mutating func add(_ message: HealthMessage) {
     health[message.name] = message.counters
@@ -81,7 +86,7 @@ package struct GroupView: Sendable {
   /// Processes that are not ready yet.
   package var unready: [ProcessMessage] { sortedProcesses.filter { isWanted($0) && !Self.isUp($0) } }
   /// Whether the table is known and every process in it is ready.
-  package var isReady: Bool { !processes.isEmpty && unready.isEmpty }
+  package var isReady: Bool { isTableWhole && !processes.isEmpty && unready.isEmpty }
   /// How many messages the processes have published.
   package var publishedCount: Int64 { published.total }
 
