@@ -378,5 +378,7 @@ public final class ExecutingService {
     counters["exposure_cents"] = desk.portfolio.exposure.raw / 1_000_000
     let message = HealthMessage(name: context.name, counters: counters)
     publisher.publish(healthTopic) { message.encode($0) }
+    context.readiness.status(
+      "\(mode.rawValue): \(orderCount) orders, \(fillCount) fills, \(desk.inFlightCount) in flight")
   }
 }

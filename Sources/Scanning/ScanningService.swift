@@ -17,7 +17,6 @@ public final class ScanningService {
   private var snapshots: [SnapshotRequest] = []
   private var tradeCount: UInt64 = 0
   private var malformedTradeCount: UInt64 = 0
-  private var recoveredPublishers: Set<String> = []
   private let startedAt = SystemClock.monotonicNanoseconds
 
   /// Binds its endpoint and subscribes to markets, books and trades.
@@ -106,13 +105,11 @@ public final class ScanningService {
   }
 
   private func recovered(_ publisher: String) {
+    guard scanner.feed.cache.count > 0, publisher.hasPrefix("ingestor") else { return }
     let milliseconds = (SystemClock.monotonicNanoseconds - startedAt) / 1_000_000
     Log.info(
       "all books are here",
       ["publisher": publisher, "books": "\(scanner.feed.cache.count)", "since_start_ms": "\(milliseconds)"])
-    if recoveredPublishers.insert(publisher).inserted {
-      context.notify("STATUS=\(scanner.feed.cache.count) books of \(recoveredPublishers.count) publishers")
-    }
   }
 
   private func takeTrades(_ reader: inout MessagePackReader) {
@@ -167,6 +164,7 @@ public final class ScanningService {
     for reason in SkipReason.allCases { counters["skipped_\(reason.rawValue)"] = Int64(scanner.skips[reason]) }
     let message = HealthMessage(name: context.name, counters: counters)
     publisher.publish(healthTopic) { message.encode($0) }
+    context.readiness.status("\(feed.liveBookCount) books live, \(scanner.board.openCount) opportunities open")
   }
 }
 
