@@ -16,15 +16,35 @@ private struct ContextPointer: @unchecked Sendable {
 /// A ZeroMQ socket that closes itself.
 public final class BusSocket {
   let handle: UnsafeMutableRawPointer
+  /// Becomes readable when something happens to the socket; it does so once, so what happened must be asked for.
+  let descriptor: Int32
+  /// Whether something was done with the socket since it was last found empty: any call may swallow the one sign that
+  /// `descriptor` gives.
+  var mayHaveInput = true
 
   init(type: Int32) throws(BusError) {
     guard let handle = zmq_socket(sharedContext.pointer, type) else { throw BusError.last("zmq_socket") }
     self.handle = handle
+    var descriptor: Int32 = -1
+    var size = MemoryLayout<Int32>.size
+    guard zmq_getsockopt(handle, ZMQ_FD, &descriptor, &size) == 0 else { throw BusError.last("zmq_getsockopt ZMQ_FD") }
+    self.descriptor = descriptor
+  }
+
+  /// Whether a message can be received; asks the socket only where it may be so.
+  func hasInput() -> Bool {
+    guard mayHaveInput else { return false }
+    var events: Int32 = 0
+    var size = MemoryLayout<Int32>.size
+    guard zmq_getsockopt(handle, ZMQ_EVENTS, &events, &size) == 0 else { return true }
+    mayHaveInput = events & ZMQ_POLLIN != 0
+    return mayHaveInput
   }
 
   deinit { zmq_close(handle) }
 
   func set(_ option: Int32, _ value: Int32) throws(BusError) {
+    mayHaveInput = true
     var value = value
     guard zmq_setsockopt(handle, option, &value, MemoryLayout<Int32>.size) == 0 else {
       throw BusError.last("zmq_setsockopt \(option)")
@@ -32,23 +52,30 @@ public final class BusSocket {
   }
 
   func set(_ option: Int32, _ text: String) throws(BusError) {
+    mayHaveInput = true
     var text = text
     let result = text.withUTF8 { zmq_setsockopt(handle, option, $0.baseAddress, $0.count) }
     guard result == 0 else { throw BusError.last("zmq_setsockopt \(option)") }
   }
 
   func bind(_ endpoint: String) throws(BusError) {
+    mayHaveInput = true
     guard zmq_bind(handle, endpoint) == 0 else { throw BusError.last("zmq_bind \(endpoint)") }
   }
 
   func connect(_ endpoint: String) throws(BusError) {
+    mayHaveInput = true
     guard zmq_connect(handle, endpoint) == 0 else { throw BusError.last("zmq_connect \(endpoint)") }
   }
 
-  func disconnect(_ endpoint: String) { zmq_disconnect(handle, endpoint) }
+  func disconnect(_ endpoint: String) {
+    mayHaveInput = true
+    zmq_disconnect(handle, endpoint)
+  }
 
   /// Sends one frame; a publisher's socket drops for slow subscribers and never blocks.
   func send(_ bytes: UnsafeRawBufferPointer) {
+    mayHaveInput = true
     while zmq_send(handle, bytes.baseAddress, bytes.count, ZMQ_DONTWAIT) < 0 {
       guard zmq_errno() == EINTR else { return }
     }
@@ -61,7 +88,10 @@ public final class BusSocket {
     while true {
       let length = buffer.withUnsafeMutableBytes { zmq_recv(handle, $0.baseAddress, $0.count, ZMQ_DONTWAIT) }
       if length >= 0 { return Int(length) }
-      guard zmq_errno() == EINTR else { return nil }
+      guard zmq_errno() == EINTR else {
+        mayHaveInput = false
+        return nil
+      }
     }
   }
 }

@@ -150,6 +150,7 @@ public final class Subscriber {
     while count < limit {
       if zmq_msg_recv(&message, socket.handle, ZMQ_DONTWAIT) < 0 {
         if zmq_errno() == EINTR { continue }
+        socket.mayHaveInput = false
         break
       }
       count += 1
