@@ -1,117 +1,15 @@
 // Polymarket's market channel: `book`, `price_change` in its three shapes, `last_trade_price`, `tick_size_change`,
 // `new_market`, `market_resolved`. A frame is one object or an array of them. Numbers are read from their text.
-#include "polymarket_stream.h"
-
-#include <simdjson.h>
-
-#include <deque>
-#include <string>
-#include <string_view>
-#include <unordered_map>
-#include <vector>
-
-using namespace simdjson;
-using std::string_view;
+#include "polymarket_parser.hpp"
+#include "polymarket_verbatim.hpp"
 
 namespace {
-
-constexpr int64_t scale = 100000000;
-constexpr int64_t powers[9] = {100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1};
-
-struct Binding {
-  int32_t book;
-  int64_t tick;
-};
-
-struct TokenHash {
-  size_t operator()(string_view text) const noexcept {
-    // Tokens are random digits: a few words of them decide.
-    uint64_t hash = 1469598103934665603ULL ^ text.size();
-    const char *bytes = text.data();
-    size_t left = text.size();
-    while (left >= 8) {
-      uint64_t word;
-      memcpy(&word, bytes, 8);
-      hash = (hash ^ word) * 0x9E3779B97F4A7C15ULL;
-      hash ^= hash >> 29;
-      bytes += 8;
-      left -= 8;
-    }
-    while (left--) hash = (hash ^ static_cast<unsigned char>(*bytes++)) * 1099511628211ULL;
-    return hash;
-  }
-};
-
-// A scalar's text without its quotes; texts with escapes keep their backslashes.
-inline string_view scalar(ondemand::value value) {
-  string_view token = value.raw_json_token();
-  size_t end = token.size();
-  if (end > 0 && token[0] == '"') {
-    while (end > 1 && token[end - 1] != '"') end--;
-    return end > 1 ? token.substr(1, end - 2) : string_view();
-  }
-  while (end > 0 && (token[end - 1] == ' ' || token[end - 1] == '\n' || token[end - 1] == '\r' || token[end - 1] == '\t'))
-    end--;
-  return token.substr(0, end);
-}
-
-inline bh_slice slice(string_view text) { return {text.data(), text.size()}; }
-
-// Plain decimal text of up to 18 digits; anything else goes the careful way.
-inline int decimal(string_view text, int64_t *raw) {
-  const char *p = text.data();
-  const char *end = p + text.size();
-  uint64_t value = 0;
-  if (text.size() - 1 > 17) return bh_decimal(text.data(), text.size(), raw);
-  while (p < end && static_cast<unsigned char>(*p - '0') < 10) value = value * 10 + static_cast<unsigned char>(*p++ - '0');
-  if (p == end) {
-    if (value > static_cast<uint64_t>(INT64_MAX / scale)) return BH_PM_TOO_LARGE;
-    *raw = static_cast<int64_t>(value) * scale;
-    return BH_PM_OK;
-  }
-  if (*p != '.' || value > 99999999) return bh_decimal(text.data(), text.size(), raw);
-  const char *fraction = ++p;
-  while (p < end && static_cast<unsigned char>(*p - '0') < 10) value = value * 10 + static_cast<unsigned char>(*p++ - '0');
-  if (p != end || p - fraction > 8 || text.size() == 1) return bh_decimal(text.data(), text.size(), raw);
-  *raw = static_cast<int64_t>(value) * powers[p - fraction];
-  return BH_PM_OK;
-}
-
-// A constant divisor becomes a multiplication: the usual grids are tried by name.
-inline bool on_grid(int64_t price, int64_t tick) {
-  switch (tick) {
-    case 1000000: return price % 1000000 == 0;
-    case 100000: return price % 100000 == 0;
-    case 10000: return price % 10000 == 0;
-    case 0: return true;
-    default: return price % tick == 0;
-  }
-}
 
 struct Fault {
   int32_t code = BH_PM_OK;
   const char *field = nullptr;
   int32_t index = -1;
 };
-
-}  // namespace
-
-struct bh_pm_parser {
-  ondemand::parser json;
-  ondemand::document *document = nullptr;   // the one being read
-  std::vector<bh_pm_event> events;
-  std::vector<bh_level> levels;
-  std::vector<bh_pm_change> changes;
-  std::deque<std::string> tokens;
-  std::unordered_map<string_view, Binding, TokenHash> bindings;
-
-  Binding lookup(string_view token) const {
-    auto found = bindings.find(token);
-    return found == bindings.end() ? Binding{-1, 0} : found->second;
-  }
-};
-
-namespace {
 
 bool is(const ondemand::raw_json_string &key, string_view name) { return key.unsafe_is_equal(name); }
 
@@ -122,11 +20,32 @@ void fail(bh_pm_event &event, int32_t code, const char *field, int32_t index = -
   event.field_index = index;
 }
 
+// Checks that a side is strictly sorted one way, and turns it round if need be.
+void finish_levels(bh_pm_parser *parser, bh_pm_event &event, size_t from, bool bids) {
+  size_t count = parser->levels.size() - from;
+  bh_level *levels = parser->levels.data() + from;
+  if (count > 1) {
+    bool rising = levels[0].price < levels[1].price;
+    for (size_t i = 1; i < count; i++)
+      if (rising ? levels[i - 1].price >= levels[i].price : levels[i - 1].price <= levels[i].price)
+        return fail(event, BH_PM_UNSORTED, bids ? "bids" : "asks", static_cast<int32_t>(i));
+    if (rising != bids)
+      for (size_t i = 0; i < count / 2; i++) std::swap(levels[i], levels[count - 1 - i]);
+  }
+  (bids ? event.bids_from : event.asks_from) = static_cast<uint32_t>(from);
+  (bids ? event.bids_count : event.asks_count) = static_cast<uint32_t>(count);
+}
+
 // Reads levels in the order received, and checks that they are strictly sorted one way; turns them round if need be.
 void read_levels(bh_pm_parser *parser, bh_pm_event &event, ondemand::value value, bool bids, bh_slice &text) {
   const char *field = bids ? "bids" : "asks";
   size_t from = parser->levels.size();
   const char *start = value.raw_json_token().data();
+  if (const char *end = verbatim::levels(parser, start)) {
+    text = {start, static_cast<size_t>(end - start)};
+    return finish_levels(parser, event, from, bids);
+  }
+  parser->levels.resize(from);
   ondemand::array list;
   if (value.get_array().get(list)) return fail(event, BH_PM_BAD_VALUE, field);
   int32_t index = 0;
@@ -162,22 +81,14 @@ void read_levels(bh_pm_parser *parser, bh_pm_event &event, ondemand::value value
   if (parser->document->current_location().get(end)) return fail(event, BH_PM_BAD_JSON, field);
   while (end > start && end[-1] != ']') end--;
   text = {start, static_cast<size_t>(end - start)};
-  size_t count = parser->levels.size() - from;
-  bh_level *levels = parser->levels.data() + from;
-  if (count > 1) {
-    bool rising = levels[0].price < levels[1].price;
-    for (size_t i = 1; i < count; i++)
-      if (rising ? levels[i - 1].price >= levels[i].price : levels[i - 1].price <= levels[i].price)
-        return fail(event, BH_PM_UNSORTED, field, static_cast<int32_t>(i));
-    if (rising != bids)
-      for (size_t i = 0; i < count / 2; i++) std::swap(levels[i], levels[count - 1 - i]);
-  }
-  (bids ? event.bids_from : event.asks_from) = static_cast<uint32_t>(from);
-  (bids ? event.bids_count : event.asks_count) = static_cast<uint32_t>(count);
+  finish_levels(parser, event, from, bids);
 }
 
 // The changes of one message: `price_changes` (2025, each with its asset), `changes` (2024, of the message's asset).
 void read_changes(bh_pm_parser *parser, bh_pm_event &event, ondemand::value value, const char *field) {
+  size_t from = parser->changes.size();
+  if (verbatim::changes(parser, value.raw_json_token().data())) return;
+  parser->changes.resize(from);
   ondemand::array list;
   if (value.get_array().get(list)) return fail(event, BH_PM_BAD_VALUE, field);
   int32_t index = 0;
@@ -407,6 +318,7 @@ int bh_pm_parse(bh_pm_parser *parser, const char *frame, size_t count) {
   parser->events.clear();
   parser->levels.clear();
   parser->changes.clear();
+  parser->limit = frame + count;
   int result;
   try {
     result = parse_frame(parser, frame, count);

@@ -33,6 +33,7 @@ struct BenchCommand {
     (ScanBenchmark.names, ScanBenchmark.run),
     (IngestBenchmark.names, IngestBenchmark.run),
     (PipelineBenchmark.names, PipelineBenchmark.run),
+    (RestartBenchmark.names, RestartBenchmark.run),
   ]
 
   /// Measures and prints.

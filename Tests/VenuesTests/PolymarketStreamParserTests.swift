@@ -116,3 +116,29 @@ func `a frame that breaks off is refused whole`(frame: String) throws {
   let lines = try told(frame)
   #expect(lines == ["refused outOfRange asks.price[0] a", "book 1 2 [] [0.2x1] -"])
 }
+
+@Test func `a list to the letter and the same list with a blank in it are read alike`() throws {
+  var random = SystemRandomNumberGenerator()
+  func number(_ whole: Int, _ decimals: Int) -> String {
+    let head = (0..<whole).map { _ in "\(Int.random(in: 0...9, using: &random))" }.joined()
+    let tail = (0..<decimals).map { _ in "\(Int.random(in: 0...9, using: &random))" }.joined()
+    return decimals == 0 ? head : head + "." + tail
+  }
+  for _ in 0..<500 {
+    let sizes = (0..<4).map { _ in number(.random(in: 0...9), .random(in: 0...9)) }
+    let prices = ["0.4\(number(0, .random(in: 1...7)).dropFirst())", number(1, 2), "-0.5", ".51", "0.52", "5.", ""]
+    let levels = zip(prices.shuffled(using: &random), sizes).map { "{\"price\":\"\($0)\",\"size\":\"\($1)\"}" }
+    let text =
+      "{\"asset_id\":\"1\",\"market\":\"m\",\"timestamp\":\"5\",\"bids\":[\(levels.joined(separator: ","))],"
+      + "\"asks\":[],\"event_type\":\"book\"}"
+    #expect(try told(text, tick: "0.00000001") == told(text.replacing("\"}", with: "\" }"), tick: "0.00000001"))
+  }
+  for size in ["200", "0", "1.25", "12345678.5", "-1", "x", "1.123456789", ""] {
+    let text = """
+      {"market":"m","price_changes":[{"asset_id":"2","price":"0.5","size":"\(size)","side":"SELL",\
+      "hash":"56621a121a47ed9333273e21c83b660cff37ae50","best_bid":"0.4","best_ask":"0.5"}],\
+      "timestamp":"7","event_type":"price_change"}
+      """
+    #expect(try told(text) == told(text.replacing("\"}]", with: "\" }]")))
+  }
+}

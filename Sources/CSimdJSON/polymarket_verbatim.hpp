@@ -1,0 +1,115 @@
+// Lists that stand exactly as the venue writes them, read without a look at their structure.
+#ifndef BULKHEAD_POLYMARKET_VERBATIM_HPP
+#define BULKHEAD_POLYMARKET_VERBATIM_HPP
+#include "polymarket_parser.hpp"
+
+#ifdef __SSE4_1__
+#include <immintrin.h>
+#endif
+
+// The venue writes its lists the same way each time. What stands there to the letter is read without a look at its
+// structure; at the first byte that differs, and at every number that is not plain or not in order, the list is read
+// again from the start by the careful functions below, which also say what is wrong with it.
+namespace bh_pm::verbatim {
+
+template <size_t count>
+inline bool take(const char *&p, const char (&text)[count]) {
+  if (memcmp(p, text, count - 1) != 0) return false;
+  p += count - 1;
+  return true;
+}
+
+// A number of up to seven digits before the point and eight behind it, up to its closing quote.
+inline bool take_decimal(const char *&p, int64_t *raw) {
+#ifdef __SSE4_1__
+  const __m128i lanes = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i *>(p));
+  unsigned quotes = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(text, _mm_set1_epi8('"'))));
+  if (!quotes) return false;
+  int count = __builtin_ctz(quotes);
+  unsigned here = (1u << count) - 1;
+  unsigned points = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(text, _mm_set1_epi8('.')))) & here;
+  __m128i values = _mm_sub_epi8(text, _mm_set1_epi8('0'));
+  __m128i plain = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
+  unsigned digits = static_cast<unsigned>(_mm_movemask_epi8(plain)) & here;
+  if ((digits | points) != here || digits == 0 || (points & (points - 1)) != 0) return false;
+  int whole = points ? __builtin_ctz(points) : count;
+  if (whole > 7 || count - whole > 9) return false;
+  // Two numbers of eight digits: the whole part flush right, the fraction flush left.
+  __m128i kept = _mm_and_si128(values, _mm_cmpgt_epi8(_mm_set1_epi8(static_cast<char>(count)), lanes));
+  __m128i shift = _mm_blend_epi16(
+      _mm_set1_epi8(static_cast<char>(whole - 8)), _mm_set1_epi8(static_cast<char>(whole - 7)), 0xF0);
+  __m128i placed = _mm_shuffle_epi8(kept, _mm_add_epi8(lanes, shift));
+  __m128i pairs = _mm_maddubs_epi16(placed, _mm_set1_epi16(1 << 8 | 10));
+  __m128i fours = _mm_madd_epi16(pairs, _mm_set1_epi32(1 << 16 | 100));
+  __m128i eights = _mm_madd_epi16(_mm_packus_epi32(fours, fours), _mm_set1_epi32(1 << 16 | 10000));
+  uint64_t both = static_cast<uint64_t>(_mm_cvtsi128_si64(eights));
+  *raw = static_cast<int64_t>(both & 0xFFFFFFFF) * scale + static_cast<int64_t>(both >> 32);
+  p += count;
+  return true;
+#else
+  (void)p;
+  (void)raw;
+  return false;
+#endif
+}
+
+// Whether so many bytes are neither quotes nor backslashes.
+inline bool is_plain(const char *p, size_t count) {
+  int found = 0;
+  for (size_t i = 0; i < count; i++) found |= (p[i] == '"') | (p[i] == '\\');
+  return found == 0;
+}
+
+// `[{"price":"0.48","size":"30"},…]`: answers what follows, or null.
+inline const char *levels(bh_pm_parser *parser, const char *p) {
+  if (!take(p, "[")) return nullptr;
+  if (*p == ']') return p + 1;
+  while (p < parser->limit) {
+    bh_level level;
+    if (!take(p, "{\"price\":\"") || !take_decimal(p, &level.price)) return nullptr;
+    if (!take(p, "\",\"size\":\"") || !take_decimal(p, &level.quantity) || !take(p, "\"}")) return nullptr;
+    if (level.price <= 0 || level.price >= scale) return nullptr;
+    if (level.quantity > 0) parser->levels.push_back(level);
+    if (*p == ']') return p + 1;
+    if (!take(p, ",")) return nullptr;
+  }
+  return nullptr;
+}
+
+// `[{"asset_id":"71…","price":"0.5","size":"200","side":"BUY","hash":"56…","best_bid":"0.5","best_ask":"1"},…]`, of
+// tokens that are bound: whether all of it is read.
+inline bool changes(bh_pm_parser *parser, const char *p) {
+  if (!take(p, "[")) return false;
+  while (p < parser->limit) {
+    if (!take(p, "{\"asset_id\":\"") || p >= parser->limit) return false;
+    const void *quote = memchr(p, '"', static_cast<size_t>(parser->limit - p));
+    if (!quote) return false;
+    size_t count = static_cast<size_t>(static_cast<const char *>(quote) - p);
+    // A whole change has more than this behind its token, so that nothing below reads beyond the frame's slack.
+    if (parser->limit - p < static_cast<ptrdiff_t>(count) + 60) return false;
+    Binding binding = parser->lookup({p, count});
+    bh_pm_change change = {binding.book, 0, 0, 0};
+    if (binding.book < 0) return false;
+    p += count;
+    if (!take(p, "\",\"price\":\"") || !take_decimal(p, &change.price)) return false;
+    if (!take(p, "\",\"size\":\"") || !take_decimal(p, &change.quantity)) return false;
+    if (!take(p, "\",\"side\":\"")) return false;
+    if (take(p, "SELL")) change.side = 1;
+    else if (!take(p, "BUY")) return false;
+    if (!take(p, "\",\"hash\":\"") || p + 40 > parser->limit || !is_plain(p, 40)) return false;
+    p += 40;
+    int64_t best;
+    if (!take(p, "\",\"best_bid\":\"") || !take_decimal(p, &best)) return false;
+    if (!take(p, "\",\"best_ask\":\"") || !take_decimal(p, &best) || !take(p, "\"}")) return false;
+    if (change.price <= 0 || change.price >= scale || !on_grid(change.price, binding.tick)) return false;
+    parser->changes.push_back(change);
+    if (*p == ']') return true;
+    if (!take(p, ",")) return false;
+  }
+  return false;
+}
+
+}  // namespace bh_pm::verbatim
+
+#endif
