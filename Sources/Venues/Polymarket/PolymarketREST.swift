@@ -29,7 +29,7 @@ public struct PolymarketREST: MarketSource, BookSource, TradeSource {
 
   private let gamma: RESTConnection
   private let clob: RESTConnection
-  private let data: RESTConnection
+  let data: RESTConnection
   private let verifiesHash: Bool
 
   /// A client of the three services.
