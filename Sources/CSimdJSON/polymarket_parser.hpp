@@ -9,7 +9,6 @@
 #include <deque>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 using namespace simdjson;
@@ -25,23 +24,70 @@ struct Binding {
   int64_t tick;
 };
 
-struct TokenHash {
-  size_t operator()(string_view text) const noexcept {
-    // Tokens are random digits: words that are turned against each other and mixed once at the end tell them apart.
+// Tokens and what they are bound to: open addressing over a power of two, never more than half full.
+class Bindings {
+ public:
+  Bindings() : slots(1024) {}
+
+  Binding find(string_view token) const {
+    const Slot &slot = slots[place(token)];
+    return slot.text.empty() ? Binding{-1, 0} : slot.binding;
+  }
+
+  void bind(string_view token, Binding binding) {
+    Slot *slot = &slots[place(token)];
+    if (slot->text.empty()) {
+      if (++used * 2 > slots.size()) {
+        grow();
+        slot = &slots[place(token)];
+      }
+      texts.emplace_back(token);
+      *slot = {hash(token), texts.back(), binding};
+    }
+    slot->binding = binding;
+  }
+
+ private:
+  struct Slot {
+    uint64_t hash = 0;
+    string_view text;
+    Binding binding = {-1, 0};
+  };
+
+  std::vector<Slot> slots;
+  std::deque<std::string> texts;
+  size_t used = 0;
+
+  // Tokens are random digits: words that are turned against each other and mixed once at the end tell them apart.
+  static uint64_t hash(string_view text) {
     uint64_t hash = text.size();
     const char *bytes = text.data();
     size_t left = text.size();
-    while (left >= 8) {
+    for (; left >= 8; bytes += 8, left -= 8) {
       uint64_t word;
       memcpy(&word, bytes, 8);
       hash = (hash << 9 | hash >> 55) ^ word;
-      bytes += 8;
-      left -= 8;
     }
     uint64_t rest = 0;
     memcpy(&rest, bytes, left);
     hash = ((hash << 9 | hash >> 55) ^ rest) * 0x9E3779B97F4A7C15ULL;
     return hash ^ hash >> 32;
+  }
+
+  // Where the token is, or where it would be.
+  size_t place(string_view token) const {
+    uint64_t wanted = hash(token);
+    size_t place = wanted & (slots.size() - 1);
+    while (!slots[place].text.empty() && (slots[place].hash != wanted || slots[place].text != token))
+      place = (place + 1) & (slots.size() - 1);
+    return place;
+  }
+
+  void grow() {
+    std::vector<Slot> old(slots.size() * 2);
+    old.swap(slots);
+    for (const Slot &slot : old)
+      if (!slot.text.empty()) slots[place(slot.text)] = slot;
   }
 };
 
@@ -102,13 +148,9 @@ struct bh_pm_parser {
   std::vector<bh_level> levels;
   std::vector<bh_pm_change> changes;
   const char *limit = nullptr;              // the end of the frame
-  std::deque<std::string> tokens;
-  std::unordered_map<string_view, Binding, TokenHash> bindings;
+  Bindings bindings;
 
-  Binding lookup(string_view token) const {
-    auto found = bindings.find(token);
-    return found == bindings.end() ? Binding{-1, 0} : found->second;
-  }
+  Binding lookup(string_view token) const { return bindings.find(token); }
 };
 
 #endif

@@ -41,11 +41,6 @@ void read_levels(bh_pm_parser *parser, bh_pm_event &event, ondemand::value value
   const char *field = bids ? "bids" : "asks";
   size_t from = parser->levels.size();
   const char *start = value.raw_json_token().data();
-  if (const char *end = verbatim::levels(parser, start)) {
-    text = {start, static_cast<size_t>(end - start)};
-    return finish_levels(parser, event, from, bids);
-  }
-  parser->levels.resize(from);
   ondemand::array list;
   if (value.get_array().get(list)) return fail(event, BH_PM_BAD_VALUE, field);
   int32_t index = 0;
@@ -86,9 +81,6 @@ void read_levels(bh_pm_parser *parser, bh_pm_event &event, ondemand::value value
 
 // The changes of one message: `price_changes` (2025, each with its asset), `changes` (2024, of the message's asset).
 void read_changes(bh_pm_parser *parser, bh_pm_event &event, ondemand::value value, const char *field) {
-  size_t from = parser->changes.size();
-  if (verbatim::changes(parser, value.raw_json_token().data())) return;
-  parser->changes.resize(from);
   ondemand::array list;
   if (value.get_array().get(list)) return fail(event, BH_PM_BAD_VALUE, field);
   int32_t index = 0;
@@ -224,53 +216,124 @@ void read_number(Flat &flat, int64_t &target, const char *field, string_view tex
   if (code != BH_PM_OK && !flat.fault.code) flat.fault = {code, field, -1};
 }
 
-int read_message(bh_pm_parser *parser, ondemand::object object) {
+bh_pm_event &begin_message(bh_pm_parser *parser) {
   parser->events.push_back({});
   bh_pm_event &event = parser->events.back();
   event.book = -1;
   event.field_index = -1;
   event.timestamp_ms = -1;
   event.changes_from = static_cast<uint32_t>(parser->changes.size());
+  return event;
+}
+
+// A member that is no list, by its text.
+void read_member(
+    bh_pm_parser *parser, bh_pm_event &event, Flat &flat, Binding &binding, string_view key, string_view text) {
+  if (key == "event_type") event.kind = kind_of(text);
+  else if (key == "asset_id") {
+    event.asset = slice(text);
+    binding = parser->lookup(text);
+    event.book = binding.book;
+  } else if (key == "timestamp") {
+    event.timestamp = slice(text);
+    event.timestamp_ms = whole_number(text);
+  } else if (key == "market") event.market = slice(text);
+  else if (key == "hash") event.hash = slice(text);
+  else if (key == "price") read_number(flat, flat.price, "price", text);
+  else if (key == "size") read_number(flat, flat.quantity, "size", text);
+  else if (key == "side") flat.side = text == "BUY" ? 0 : text == "SELL" ? 1 : -1;
+  else if (key == "new_tick_size" || key == "tick_size") {
+    bool own = key == "tick_size";
+    if (own) event.tick_size = slice(text);
+    if (decimal(text, &event.tick) || event.tick <= 0 || event.tick >= scale)
+      fail(event, BH_PM_NOT_A_NUMBER, own ? "tick_size" : "new_tick_size");
+  } else if (key == "min_order_size") event.min_order_size = slice(text);
+  else if (key == "neg_risk") event.neg_risk = slice(text);
+  else if (key == "last_trade_price") event.last_trade_price = slice(text);
+  else if (key == "winning_asset_id") event.winning_asset = slice(text);
+}
+
+int read_message(bh_pm_parser *parser, ondemand::object object) {
+  bh_pm_event &event = begin_message(parser);
   Flat flat;
   Binding binding = {-1, 0};
   for (auto member : object) {
     ondemand::raw_json_string key;
     ondemand::value value;
     if (member.key().get(key) || member.value().get(value)) return BH_PM_BAD_JSON;
-    if (is(key, "event_type")) event.kind = kind_of(scalar(value));
-    else if (is(key, "price_changes")) read_changes(parser, event, value, "price_changes");
+    if (is(key, "price_changes")) read_changes(parser, event, value, "price_changes");
+    else if (is(key, "changes")) read_changes(parser, event, value, "changes");
     else if (is(key, "bids") || is(key, "buys")) read_levels(parser, event, value, true, event.bids_text);
     else if (is(key, "asks") || is(key, "sells")) read_levels(parser, event, value, false, event.asks_text);
-    else if (is(key, "asset_id")) {
-      event.asset = slice(scalar(value));
-      binding = parser->lookup({event.asset.bytes, event.asset.count});
-      event.book = binding.book;
-    } else if (is(key, "timestamp")) {
-      event.timestamp = slice(scalar(value));
-      event.timestamp_ms = whole_number({event.timestamp.bytes, event.timestamp.count});
-    } else if (is(key, "market")) event.market = slice(scalar(value));
-    else if (is(key, "hash")) event.hash = slice(scalar(value));
-    else if (is(key, "changes")) read_changes(parser, event, value, "changes");
-    else if (is(key, "price")) read_number(flat, flat.price, "price", scalar(value));
-    else if (is(key, "size")) read_number(flat, flat.quantity, "size", scalar(value));
-    else if (is(key, "side")) {
-      string_view side = scalar(value);
-      flat.side = side == "BUY" ? 0 : side == "SELL" ? 1 : -1;
-    } else if (is(key, "new_tick_size") || is(key, "tick_size")) {
-      string_view text = scalar(value);
-      if (is(key, "tick_size")) event.tick_size = slice(text);
-      if (decimal(text, &event.tick) || event.tick <= 0 || event.tick >= scale)
-        fail(event, BH_PM_NOT_A_NUMBER, is(key, "tick_size") ? "tick_size" : "new_tick_size");
-    } else if (is(key, "min_order_size")) event.min_order_size = slice(scalar(value));
-    else if (is(key, "neg_risk")) event.neg_risk = slice(scalar(value));
-    else if (is(key, "last_trade_price")) event.last_trade_price = slice(scalar(value));
-    else if (is(key, "winning_asset_id")) event.winning_asset = slice(scalar(value));
+    else {
+      const char *name = key.raw();
+      const void *end = memchr(name, '"', 32);
+      size_t count = end ? static_cast<size_t>(static_cast<const char *>(end) - name) : 0;
+      if (count) read_member(parser, event, flat, binding, {name, count}, scalar(value));
+    }
   }
   finish(parser, event, flat, binding);
   return BH_PM_OK;
 }
 
+// A message of plain texts, and of lists that stand to the letter: answers what follows it, or null. What it accepts is
+// JSON, for every byte is looked at.
+const char *read_verbatim_message(bh_pm_parser *parser, const char *p) {
+  if (!verbatim::take(p, "{")) return nullptr;
+  bh_pm_event &event = begin_message(parser);
+  Flat flat;
+  Binding binding = {-1, 0};
+  for (;;) {
+    string_view key, text;
+    if (!verbatim::take_text(parser, p, key) || !verbatim::take(p, ":")) return nullptr;
+    if (*p == '[') {
+      if (key == "price_changes") {
+        if (!(p = verbatim::changes(parser, p))) return nullptr;
+      } else if (key == "bids" || key == "asks") {
+        bool bids = key == "bids";
+        size_t from = parser->levels.size();
+        const char *start = p;
+        if (!(p = verbatim::levels(parser, p))) return nullptr;
+        (bids ? event.bids_text : event.asks_text) = {start, static_cast<size_t>(p - start)};
+        finish_levels(parser, event, from, bids);
+      } else {
+        return nullptr;
+      }
+    } else {
+      const char *start = p;
+      if (verbatim::take(p, "true") || verbatim::take(p, "false")) text = {start, static_cast<size_t>(p - start)};
+      else if (!verbatim::take_text(parser, p, text)) return nullptr;
+      read_member(parser, event, flat, binding, key, text);
+    }
+    if (verbatim::take(p, "}")) break;
+    if (p >= parser->limit || !verbatim::take(p, ",")) return nullptr;
+  }
+  finish(parser, event, flat, binding);
+  return event.error == BH_PM_OK ? p : nullptr;
+}
+
+// Whether the frame is one such message, or a list of them.
+bool read_verbatim_frame(bh_pm_parser *parser, const char *p) {
+  if (*p == '{') return read_verbatim_message(parser, p) == parser->limit;
+  if (!verbatim::take(p, "[")) return false;
+  for (;;) {
+    if (!(p = read_verbatim_message(parser, p))) return false;
+    if (verbatim::take(p, "]")) return p == parser->limit;
+    if (p >= parser->limit || !verbatim::take(p, ",")) return false;
+  }
+}
+
+void clear(bh_pm_parser *parser) {
+  parser->events.clear();
+  parser->levels.clear();
+  parser->changes.clear();
+}
+
 int parse_frame(bh_pm_parser *parser, const char *frame, size_t count) {
+  clear(parser);
+  parser->limit = frame + count;
+  if (count > 1 && read_verbatim_frame(parser, frame)) return BH_PM_OK;
+  clear(parser);
   ondemand::document document;
   if (parser->json.iterate(frame, count, count + SIMDJSON_PADDING).get(document)) return BH_PM_BAD_JSON;
   parser->document = &document;
@@ -303,22 +366,14 @@ bh_pm_parser *bh_pm_new(void) { return new bh_pm_parser; }
 void bh_pm_free(bh_pm_parser *parser) { delete parser; }
 
 void bh_pm_bind(bh_pm_parser *parser, const char *token, size_t count, int32_t book, int64_t tick) {
-  auto found = parser->bindings.find({token, count});
-  if (found != parser->bindings.end()) {
-    found->second = {book, tick};
-    return;
-  }
-  parser->tokens.emplace_back(token, count);
-  parser->bindings.emplace(string_view(parser->tokens.back()), Binding{book, tick});
+  if (count > 0) parser->bindings.bind({token, count}, {book, tick});
 }
 
-void bh_pm_unbind(bh_pm_parser *parser, const char *token, size_t count) { parser->bindings.erase({token, count}); }
+void bh_pm_unbind(bh_pm_parser *parser, const char *token, size_t count) {
+  if (parser->bindings.find({token, count}).book >= 0) parser->bindings.bind({token, count}, {-1, 0});
+}
 
 int bh_pm_parse(bh_pm_parser *parser, const char *frame, size_t count) {
-  parser->events.clear();
-  parser->levels.clear();
-  parser->changes.clear();
-  parser->limit = frame + count;
   int result;
   try {
     result = parse_frame(parser, frame, count);

@@ -1,4 +1,4 @@
-// Lists that stand exactly as the venue writes them, read without a look at their structure.
+// What stands exactly as the venue writes it, read in one pass without an index of its structure.
 #ifndef BULKHEAD_POLYMARKET_VERBATIM_HPP
 #define BULKHEAD_POLYMARKET_VERBATIM_HPP
 #include "polymarket_parser.hpp"
@@ -7,9 +7,9 @@
 #include <immintrin.h>
 #endif
 
-// The venue writes its lists the same way each time. What stands there to the letter is read without a look at its
-// structure; at the first byte that differs, and at every number that is not plain or not in order, the list is read
-// again from the start by the careful functions below, which also say what is wrong with it.
+// The venue writes its messages the same way each time. A frame without a blank, an escape or anything else that is not
+// plain is read here; at the first byte that differs, at every number that is not plain or not in order, and at every
+// mistake, the frame is read again from the start by the careful functions, which also say what is wrong with it.
 namespace bh_pm::verbatim {
 
 template <size_t count>
@@ -61,6 +61,20 @@ inline bool is_plain(const char *p, size_t count) {
   return found == 0;
 }
 
+// A text of printable ASCII without escapes, of up to 127 bytes.
+inline bool take_text(const bh_pm_parser *parser, const char *&p, string_view &text) {
+  if (!take(p, "\"")) return false;
+  ptrdiff_t room = parser->limit - p;
+  if (room <= 0) return false;
+  const void *end = memchr(p, '"', static_cast<size_t>(room < 128 ? room : 128));
+  if (!end) return false;
+  text = {p, static_cast<size_t>(static_cast<const char *>(end) - p)};
+  int found = 0;
+  for (char c : text) found |= (c < 0x20) | (c == 0x7F) | (c == '\\');
+  p += text.size() + 1;
+  return found == 0;
+}
+
 // `[{"price":"0.48","size":"30"},…]`: answers what follows, or null.
 inline const char *levels(bh_pm_parser *parser, const char *p) {
   if (!take(p, "[")) return nullptr;
@@ -78,36 +92,36 @@ inline const char *levels(bh_pm_parser *parser, const char *p) {
 }
 
 // `[{"asset_id":"71…","price":"0.5","size":"200","side":"BUY","hash":"56…","best_bid":"0.5","best_ask":"1"},…]`, of
-// tokens that are bound: whether all of it is read.
-inline bool changes(bh_pm_parser *parser, const char *p) {
-  if (!take(p, "[")) return false;
+// tokens that are bound: answers what follows, or null.
+inline const char *changes(bh_pm_parser *parser, const char *p) {
+  if (!take(p, "[")) return nullptr;
   while (p < parser->limit) {
-    if (!take(p, "{\"asset_id\":\"") || p >= parser->limit) return false;
+    if (!take(p, "{\"asset_id\":\"") || p >= parser->limit) return nullptr;
     const void *quote = memchr(p, '"', static_cast<size_t>(parser->limit - p));
-    if (!quote) return false;
+    if (!quote) return nullptr;
     size_t count = static_cast<size_t>(static_cast<const char *>(quote) - p);
     // A whole change has more than this behind its token, so that nothing below reads beyond the frame's slack.
-    if (parser->limit - p < static_cast<ptrdiff_t>(count) + 60) return false;
+    if (parser->limit - p < static_cast<ptrdiff_t>(count) + 60) return nullptr;
     Binding binding = parser->lookup({p, count});
     bh_pm_change change = {binding.book, 0, 0, 0};
-    if (binding.book < 0) return false;
+    if (binding.book < 0) return nullptr;
     p += count;
-    if (!take(p, "\",\"price\":\"") || !take_decimal(p, &change.price)) return false;
-    if (!take(p, "\",\"size\":\"") || !take_decimal(p, &change.quantity)) return false;
-    if (!take(p, "\",\"side\":\"")) return false;
+    if (!take(p, "\",\"price\":\"") || !take_decimal(p, &change.price)) return nullptr;
+    if (!take(p, "\",\"size\":\"") || !take_decimal(p, &change.quantity)) return nullptr;
+    if (!take(p, "\",\"side\":\"")) return nullptr;
     if (take(p, "SELL")) change.side = 1;
-    else if (!take(p, "BUY")) return false;
-    if (!take(p, "\",\"hash\":\"") || p + 40 > parser->limit || !is_plain(p, 40)) return false;
+    else if (!take(p, "BUY")) return nullptr;
+    if (!take(p, "\",\"hash\":\"") || p + 40 > parser->limit || !is_plain(p, 40)) return nullptr;
     p += 40;
     int64_t best;
-    if (!take(p, "\",\"best_bid\":\"") || !take_decimal(p, &best)) return false;
-    if (!take(p, "\",\"best_ask\":\"") || !take_decimal(p, &best) || !take(p, "\"}")) return false;
-    if (change.price <= 0 || change.price >= scale || !on_grid(change.price, binding.tick)) return false;
+    if (!take(p, "\",\"best_bid\":\"") || !take_decimal(p, &best)) return nullptr;
+    if (!take(p, "\",\"best_ask\":\"") || !take_decimal(p, &best) || !take(p, "\"}")) return nullptr;
+    if (change.price <= 0 || change.price >= scale || !on_grid(change.price, binding.tick)) return nullptr;
     parser->changes.push_back(change);
-    if (*p == ']') return true;
-    if (!take(p, ",")) return false;
+    if (*p == ']') return p + 1;
+    if (!take(p, ",")) return nullptr;
   }
-  return false;
+  return nullptr;
 }
 
 }  // namespace bh_pm::verbatim

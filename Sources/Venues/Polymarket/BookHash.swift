@@ -106,9 +106,22 @@ public struct BookHash: ~Copyable {
       append("\"")
     }
     append("}")
-    let digest = self.digest()
-    return zip(hash, digest).allSatisfy { $0 == $1 }
+    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digest in
+      let updated = botan_hash_update(handle, buffer, buffer.count)
+      // `botan_hash_final` also makes the handle ready for the next message.
+      let finished = botan_hash_final(handle, digest.baseAddress)
+      precondition(updated == 0 && finished == 0, "botan_hash: \(updated), \(finished)")
+      for place in 0..<20 {
+        guard hash[place * 2] == BookHash.digit(digest[place] >> 4),
+          hash[place * 2 + 1] == BookHash.digit(digest[place] & 15)
+        else { return false }
+      }
+      return true
+    }
   }
+
+  /// A lower-case hexadecimal digit.
+  private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
 
   private mutating func append(_ text: StaticString) {
     buffer.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
@@ -117,16 +130,5 @@ public struct BookHash: ~Copyable {
   private mutating func append(_ text: StaticString, _ value: UnsafeRawBufferPointer) {
     append(text)
     buffer.append(contentsOf: value)
-  }
-
-  /// The SHA-1 of the buffer as 40 lower-case hexadecimal digits.
-  private borrowing func digest() -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: 20)
-    let updated = botan_hash_update(handle, buffer, buffer.count)
-    // `botan_hash_final` also makes the handle ready for the next message.
-    let finished = botan_hash_final(handle, &bytes)
-    precondition(updated == 0 && finished == 0, "botan_hash: \(updated), \(finished)")
-    let digits = Array("0123456789abcdef".utf8)
-    return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
   }
 }
