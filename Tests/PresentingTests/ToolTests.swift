@@ -2,7 +2,6 @@ import Daemon
 import Foundation
 import Market
 import Presenting
-import Synchronization
 import TestSupport
 import Testing
 import Web
@@ -96,33 +95,6 @@ import Web
   }
 
   // MARK: - With something that answers like a supervisor
-
-  /// Answers calls from a script, on a thread of its own.
-  private final class FakeSupervisor: Sendable {
-    private let isOver = Mutex(false)
-    let calls = Mutex<[XMLRPCCall]>([])
-
-    init(path: String, answer: @escaping @Sendable (XMLRPCCall) -> XMLRPCResponse) throws {
-      let ready = DispatchSemaphore(value: 0)
-      Thread.detachNewThread { [weak self] in
-        let server = try? HTTPServer(listen: .unix(path: path, mode: 0o700)) { request in
-          guard let call = try? XMLRPC.readCall(request.body) else { return .response(.text("", status: 400)) }
-          self?.calls.withLock { $0.append(call) }
-          return .response(HTTPServerResponse(headers: ["Content-Type": "text/xml"], body: XMLRPC.write(answer(call))))
-        }
-        ready.signal()
-        while let server, self?.isOver.withLock({ $0 }) == false {
-          var item = pollfd(fd: server.descriptor, events: Int16(POLLIN), revents: 0)
-          poll(&item, 1, 20)
-          server.process()
-        }
-        server?.stop()
-      }
-      ready.wait()
-    }
-
-    func stop() { isOver.withLock { $0 = true } }
-  }
 
   private static func process(_ name: String, _ group: String, _ state: String, pid: Int64) -> XMLRPCValue {
     [

@@ -9,6 +9,7 @@ import Testing
 @Suite(.serialized) struct SystemTests {
   private static let workers = [
     "simulator", "ingestor-polymarket", "ingestor-binance", "scanner", "executor", "settler",
+    "dashboard",
   ]
 
   @Test func `when a worker is killed only that one is restarted and nobody else misses a message`() throws {
