@@ -1,3 +1,4 @@
+internal import Bus
 package import Market
 package import Web
 
