@@ -163,6 +163,12 @@ extension DashboardPage {
       }
     }
 
+    const legs = all => {
+      const lines = all.slice(0, 4).map(leg =>
+        leg.side + ' ' + number(leg.quantity, 2) + ' at ' + leg.limit + ' ' + where(leg));
+      if (all.length > 4) lines.push('and ' + (all.length - 4) + ' more');
+      return lines.join('\n');
+    };
     const where = row => row.venue + ' ' + short(row.symbol);
 
     function show(state) {
@@ -171,13 +177,12 @@ extension DashboardPage {
         ['ready', '', row => row.ready ? 'yes' : 'no'], ['pid', 'n', row => row.pid > 0 ? String(row.pid) : '–'],
         ['uptime', 'n', row => life(row.uptime_seconds)],
         ['restarts', 'n', row => [number(row.restarts, 0), row.restarts > 0 ? 'warn' : '']],
-        ['', '', (row, cell) => buttons(row, cell, state.name)], ['says', 'faint', row => row.description],
+        ['', '', (row, cell) => buttons(row, cell, state.name)], ['says', 'faint', row => row.description.startsWith('pid ') ? '' : row.description],
       ], state.processes, 'the supervisor has not been heard yet');
       table('opportunities', [
         ['state', '', row => [row.state, row.state === 'open' ? 'good' : 'faint']],
         ['strategy', '', row => row.strategy], ['event', '', row => short(row.event)],
-        ['legs', 'pre', row => row.legs.map(leg =>
-          leg.side + ' ' + number(leg.quantity, 2) + ' at ' + leg.limit + ' ' + where(leg)).join('\n')],
+        ['legs', 'pre', row => legs(row.legs)],
         ['cost', 'n', row => number(row.cost, 2)],
         ['profit', 'n', row => [number(row.profit, 4), tone(row.profit)]],
         ['return', 'n', row => number(row.return * 100, 2) + ' %'],

@@ -173,5 +173,6 @@ public final class DashboardService {
       ])
     publisher.publish(healthTopic) { message.encode($0) }
     state.add(message, epoch: publisher.epoch, now: SystemClock.now)
+    context.readiness.watchdog()
   }
 }
