@@ -75,7 +75,7 @@ private func fill(_ sequence: Int64) throws -> Fill {
   @Test mutating func `what a scanner found is void once it starts anew`() throws {
     let (old, new): (UInt64, UInt64) = (1_750_000_000_000_000_000, 1_750_000_007_000_000_000)
     let other: UInt64 = 1_750_000_003_000_000_000
-    func id(_ epoch: UInt64, _ number: UInt64) -> UInt64 { epoch / 1_000_000_000 << 32 | number }
+    func id(_ epoch: UInt64, _ number: UInt64) -> UInt64 { (epoch / 1_000_000_000) << 32 | number }
     state.add(HealthMessage(name: "scanner", counters: [:]), epoch: old, now: noon)
     state.add(try opportunity(id(old, 1), found: noon))
     state.add(try opportunity(id(other, 1), found: noon))

@@ -2,6 +2,7 @@ import Bus
 import Daemon
 import Foundation
 import Market
+import Synchronization
 import TestSupport
 import Testing
 import Web

@@ -2,6 +2,7 @@ import Daemon
 import Foundation
 import Market
 import Presenting
+import Synchronization
 import TestSupport
 import Testing
 import Web
