@@ -23,11 +23,16 @@ public final class ExecutingService {
   /// Executions that a crash interrupted; they wait for their books.
   private var interrupted: [[OrderResult]] = []
   private var interruptedUntil: Int64 = 0
+  /// Set once we are told to stop: until then, what is under way may come to its end; nothing new is begun.
+  private var drainUntil: Int64?
   private var orderCount: Int64 = 0
   private var fillCount: Int64 = 0
 
   /// How long interrupted executions wait for their books before they go on without.
   private static let interruptedWaitNanoseconds: Int64 = 60_000_000_000
+
+  /// How long orders that are under way may take when we are told to stop.
+  private static let drainNanoseconds: Int64 = 2_000_000_000
 
   /// Opens the journal, completes it, and binds to the bus.
   ///
@@ -149,20 +154,30 @@ public final class ExecutingService {
     var nextSecond = SystemClock.monotonicNanoseconds
     while true {
       let now = SystemClock.monotonicNanoseconds
-      let due = [nextSecond, desk.nextDue, log.nextDue].compactMap { $0 }.min() ?? nextSecond
+      let due = [nextSecond, desk.nextDue, log.nextDue, drainUntil].compactMap { $0 }.min() ?? nextSecond
       poller.wait(timeoutMilliseconds: Int(max(0, (due - now + 999_999) / 1_000_000)))
-      if poller.isReady(stop), context.takeStop() { break }
+      if poller.isReady(stop), context.takeStop(), drainUntil == nil {
+        drainUntil = SystemClock.monotonicNanoseconds + Self.drainNanoseconds
+        context.notify("STOPPING=1")
+      }
       if poller.isReady(subscriptions) { publisher.processSubscriptions { snapshots.append($0) } }
       while subscriber.receive(limit: 512, handle) == 512 { step() }
       step()
+      if isDrained { break }
       if SystemClock.monotonicNanoseconds >= nextSecond {
         nextSecond = SystemClock.monotonicNanoseconds + 1_000_000_000
         everySecond()
       }
       answerSnapshots()
     }
-    context.notify("STOPPING=1")
     log.flush(now: Int64.max) { publish($0) }
+  }
+
+  /// Whether we were told to stop, and nothing is under way any more; what does not end in time is taken up at the next
+  /// start.
+  private var isDrained: Bool {
+    guard let drainUntil else { return false }
+    return (desk.inFlightCount == 0 && log.isClear) || SystemClock.monotonicNanoseconds >= drainUntil
   }
 
   private var moment: Moment {
@@ -225,6 +240,7 @@ public final class ExecutingService {
   private func considerWaiting() {
     guard !waiting.isEmpty else { return }
     defer { waiting.removeAll(keepingCapacity: true) }
+    guard drainUntil == nil else { return }
     desk.canJournal = log.isClear && interrupted.isEmpty
     var batches: [OrderBatch] = []
     for opportunity in waiting {

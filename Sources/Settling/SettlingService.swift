@@ -125,6 +125,8 @@ public final class SettlingService {
       try tolerant { try answerSnapshots() }
     }
     context.notify("STOPPING=1")
+    // The executor was stopped before us: its last fills are in the journal.
+    try tolerant { try book() }
   }
 
   /// What may pass (a full disk, a lock) is told, counted, and tried again at the next interval; nothing is lost.

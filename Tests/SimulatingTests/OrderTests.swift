@@ -1,6 +1,7 @@
 import Foundation
 import Market
 import Simulating
+import TestSupport
 import Testing
 import Web
 
@@ -25,7 +26,8 @@ import Web
   }
 
   @Test func `an order's id is its digest, as the venue's own client computes it`() throws {
-    let shared = ProcessInfo.processInfo.environment["BULKHEAD_SHARED"] ?? "/work/shared"
+    let shared =
+      ProcessInfo.processInfo.environment["BULKHEAD_SHARED"] ?? Places.package.appending(path: "../shared").path
     let path = shared + "/venues/vectors/polymarket_signing.json"
     guard let bytes = FileManager.default.contents(atPath: path) else { return }
     let vectors = try #require(try JSONSerialization.jsonObject(with: bytes) as? [String: Any])

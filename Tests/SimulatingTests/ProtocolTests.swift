@@ -1,6 +1,7 @@
 import Foundation
 import Market
 import Simulating
+import TestSupport
 import Testing
 import Web
 
@@ -153,7 +154,8 @@ final class Venue {
   }
 
   @Test func `the hash of a captured book is recomputed`() throws {
-    let shared = ProcessInfo.processInfo.environment["BULKHEAD_SHARED"] ?? "/work/shared"
+    let shared =
+      ProcessInfo.processInfo.environment["BULKHEAD_SHARED"] ?? Places.package.appending(path: "../shared").path
     let path = shared + "/venues/fixtures/polymarket/rest_book_2026_07.json"
     guard let bytes = FileManager.default.contents(atPath: path) else { return }
     #expect(try verifies(Array(bytes)))

@@ -1,11 +1,14 @@
 import Foundation
 import Market
 import Simulating
+import TestSupport
 import Testing
 import Web
 
 @Suite struct RecordingTests {
-  let shared = (ProcessInfo.processInfo.environment["BULKHEAD_SHARED"] ?? "/work/shared") + "/data"
+  let shared =
+    (ProcessInfo.processInfo.environment["BULKHEAD_SHARED"] ?? Places.package.appending(path: "../shared").path)
+    + "/data"
 
   /// A directory of one small recording: two tokens that mirror each other, one that stands alone, one market list.
   func makeRecording() throws -> URL {
