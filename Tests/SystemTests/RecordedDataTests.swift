@@ -68,7 +68,7 @@ enum Recording {
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
     var result: [String: Best] = [:]
     for name in names.sorted() where name.hasPrefix("pm_price_change_") && name.hasSuffix(".csv.gz") {
-      let text = try unzip(folder.appending(path: name))
+      let text = String(decoding: try gunzip(folder.appending(path: name)) ?? Data(), as: UTF8.self)
       var columns: [Substring: Int] = [:]
       for (number, line) in text.split(separator: "\n").enumerated() {
         let fields = line.split(separator: ",", omittingEmptySubsequences: false)
@@ -83,18 +83,6 @@ enum Recording {
       }
     }
     return result
-  }
-
-  static func unzip(_ file: URL) throws -> String {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = ["gzip", "-dc", file.path]
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    let data = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return String(decoding: data, as: UTF8.self)
   }
 
   /// Whether the simulator has played everything.

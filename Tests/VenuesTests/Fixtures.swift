@@ -1,6 +1,7 @@
 import Foundation
 import Market
 import Synchronization
+import TestSupport
 import Venues
 import Web
 
@@ -27,15 +28,7 @@ enum Shared {
   /// What `gzip -dc` makes of a file.
   static func unzipped(_ relative: String) throws -> [UInt8]? {
     guard let path = path(relative) else { return nil }
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["gzip", "-dc", path]
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return process.terminationStatus == 0 ? Array(data) : nil
+    return try gunzip(URL(filePath: path)).map { Array($0) }
   }
 }
 
