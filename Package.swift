@@ -121,9 +121,13 @@ let checks: [Target] = [
   tests("SystemTests", ["Bus", "Web", "Store", "Market", "Daemon"]),
 ]
 
+/// `BULKHEAD_TESTS=WebTests,BusTests` builds these tests alone: a full build of all of them takes minutes.
+let chosen = Context.environment["BULKHEAD_TESTS"].map { $0.split(separator: ",").map(String.init) }
+let wanted = checks.filter { target in target.type != .test || chosen?.contains(target.name) ?? true }
+
 let package = Package(
   name: "bulkhead",
-  targets: libraries + executables + checks,
+  targets: libraries + executables + wanted,
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu11,
   cxxLanguageStandard: .cxx17

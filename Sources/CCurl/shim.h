@@ -1,4 +1,5 @@
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 // Swift cannot call variadic C functions: one wrapper for each type of argument.
 static inline CURLcode bh_curl_set_long(CURL *handle, CURLoption option, long value) {
@@ -34,3 +35,12 @@ static inline int bh_curl_message_result(const CURLMsg *message, CURLcode *resul
 }
 // curl_global_init is asked for everything; CURL_GLOBAL_DEFAULT is a macro.
 static inline CURLcode bh_curl_global_init(void) { return curl_global_init(CURL_GLOBAL_DEFAULT); }
+// libcurl opens its sockets so that a child process inherits them, which would keep a connection open that we closed.
+static inline curl_socket_t bh_curl_open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+  (void)context;
+  (void)purpose;
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+static inline CURLcode bh_curl_close_on_exec(CURL *handle) {
+  return curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, bh_curl_open_socket);
+}

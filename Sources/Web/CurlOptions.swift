@@ -26,6 +26,7 @@ struct CurlOptions {
   mutating func setCommon(url: String) {
     CurlGlobal.start()
     set(CURLOPT_URL, url)
+    fail(bh_curl_close_on_exec(handle))
     set(CURLOPT_NOSIGNAL, 1)
     set(CURLOPT_PROTOCOLS_STR, "http,https")
     set(CURLOPT_TCP_NODELAY, 1)

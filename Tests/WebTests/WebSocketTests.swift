@@ -366,6 +366,13 @@ import Web
     }
   }
 
+  @Test func `a child process does not inherit a connection`() async throws {
+    let server = try serve()
+    defer { server.stop() }
+    let peer = try await WebSocketClient.connect(url: server.webSocketURL + "/")
+    #expect(fcntl(peer.descriptor, F_GETFD) & FD_CLOEXEC == FD_CLOEXEC)
+  }
+
   @Test func `no descriptor is left behind`() async throws {
     let server = try serve()
     let warm = try await WebSocketClient.connect(url: server.webSocketURL + "/")
