@@ -15,39 +15,26 @@ public final class Supervisor {
   /// What it was started with.
   public let configuration: SupervisorConfiguration
   let startedAt = SystemClock.now
-  private(set) var table = ProcessTable()
+  var table = ProcessTable()
 
-  private let environment: [String: String]
-  private let loop: EventLoop
-  private let lock: RunLock
-  private let signals: Int32
-  private let timer: Int32
-  private let notifySocket: NotifySocket
-  private var board: ProcessBoard?
-  private var control: ControlServer?
+  let environment: [String: String]
+  let loop: EventLoop
+  let lock: RunLock
+  let signals: Int32
+  let timer: Int32
+  let notifySocket: NotifySocket
+  var board: ProcessBoard?
+  var control: ControlServer?
 
-  private var rowStates: [ProcessID: RowState] = [:]
-  private var processByPid: [Int32: ProcessID] = [:]
-  private var pending: [TableAction] = []
-  private var isPerforming = false
-  private var armedDeadline: Int64?
-  private var restDeadline: Int64?
-  private var isShutdownWanted = false
-  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
-  private var waiters: [ObjectIdentifier: Waiter] = [:]
-
-  /// What the shell keeps for each process.
-  private struct RowState {
-    let output: LogFile
-    let errorOutput: LogFile
-    var child: Child?
-    var tokens: [EventLoop.Token] = []
-    /// The pid of the process that is just ending: its group may still be signalled.
-    var endingPid: Int32?
-    var startedAt: Timestamp?
-    var endedAt: Timestamp?
-    var status = ""
-  }
+  var rowStates: [ProcessID: RowState] = [:]
+  var processByPid: [Int32: ProcessID] = [:]
+  var pending: [TableAction] = []
+  var isPerforming = false
+  var armedDeadline: Int64?
+  var restDeadline: Int64?
+  var isShutdownWanted = false
+  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+  var waiters: [ObjectIdentifier: Waiter] = [:]
 
   /// Takes the run directory; nothing is started yet.
   /// - Parameters:
@@ -122,13 +109,13 @@ public final class Supervisor {
   /// Does the same at the end of this turn of the loop, so that whoever asked for it gets an answer.
   func shutDownAfterTurn() { isShutdownWanted = true }
 
-  private func add(_ specification: ProcessSpecification) {
+  func add(_ specification: ProcessSpecification) {
     let process = table.add(specification, seed: UInt64.random(in: 0...UInt64.max))
     rowStates[process] = RowState(
       output: LogFile(specification.output), errorOutput: LogFile(specification.errorOutput))
   }
 
-  private func openBoard() -> ProcessBoard? {
+  func openBoard() -> ProcessBoard? {
     do throws(BusError) {
       return try ProcessBoard(
         runDirectory: configuration.runDirectory,
@@ -142,7 +129,7 @@ public final class Supervisor {
 
   // MARK: - The loop
 
-  private func turn() throws {
+  func turn() throws {
     if let board {
       board.wait(descriptor: loop.descriptor, timeoutMilliseconds: Int(control?.timeoutMilliseconds ?? -1))
       board.answerNewcomers(order: table.order) { message(of: $0) }
@@ -159,7 +146,7 @@ public final class Supervisor {
     _ = try loop.add(descriptor, handler)
   }
 
-  private func arm() {
+  func arm() {
     guard armedDeadline != table.deadline else { return }
     armedDeadline = table.deadline
     var time = itimerspec()
@@ -170,14 +157,14 @@ public final class Supervisor {
     timerfd_settime(timer, bh_timer_absolute(), &time, nil)
   }
 
-  private func timerFired() {
+  func timerFired() {
     var count: UInt64 = 0
     _ = read(timer, &count, 8)
     armedDeadline = nil
     perform(table.passTime(now: SystemClock.monotonicNanoseconds))
   }
 
-  private func takeSignals() {
+  func takeSignals() {
     while let signal = (try? Signals.read(signals)) ?? nil {
       switch signal {
       case SIGCHLD: reap()
@@ -187,7 +174,7 @@ public final class Supervisor {
     }
   }
 
-  private func takeNotifications() {
+  func takeNotifications() {
     while let message = notifySocket.receive() {
       guard let process = process(ofSender: message.sender) else { continue }
       if let status = message.status { rowStates[process]?.status = status }
@@ -198,190 +185,7 @@ public final class Supervisor {
   }
 
   /// The process whose main process or process group the sender is.
-  private func process(ofSender pid: Int32) -> ProcessID? {
+  func process(ofSender pid: Int32) -> ProcessID? {
     processByPid[pid] ?? processByPid[getpgid(pid)]
-  }
-
-  // MARK: - Events and actions
-
-  func handle(_ event: ProcessEvent, _ process: ProcessID) {
-    perform(table.handle(event, process: process, now: SystemClock.monotonicNanoseconds))
-  }
-
-  private func perform(_ actions: [TableAction]) {
-    pending += actions
-    guard !isPerforming else { return }
-    isPerforming = true
-    while !pending.isEmpty {
-      let batch = pending
-      pending = []
-      for item in batch { perform(item.action, item.process) }
-    }
-    isPerforming = false
-    for waiter in waiters.values where waiter.poll() { waiters[ObjectIdentifier(waiter)] = nil }
-  }
-
-  private func perform(_ action: ProcessAction, _ process: ProcessID) {
-    guard let row = table[process] else { return }
-    switch action {
-    case .spawn: spawn(process, row.specification)
-    case .signal(let number, let group): signal(number, group: group, process)
-    case .changed(let from, let to):
-      Log.info(
-        "process", ["name": row.specification.fullName, "from": from.name, "to": to.name, "pid": pidText(row.record)])
-      publish(process)
-    case .updated: publish(process)
-    case .alert(let text): Log.warning("process needs care", ["name": row.specification.fullName, "reason": text])
-    }
-  }
-
-  private func pidText(_ record: ProcessRecord) -> String { record.pid.map(String.init) ?? "" }
-
-  private func spawn(_ process: ProcessID, _ specification: ProcessSpecification) {
-    guard let state = rowStates[process] else { return }
-    do throws(SystemError) {
-      let child = try Child.spawn(
-        specification, environment: environment, umask: configuration.umask, output: state.output,
-        errorOutput: state.errorOutput)
-      rowStates[process]?.child = child
-      rowStates[process]?.startedAt = SystemClock.now
-      rowStates[process]?.status = ""
-      processByPid[child.pid] = process
-      Log.info("process spawned", ["name": specification.fullName, "pid": "\(child.pid)"])
-      try watch(child, of: process)
-      handle(.spawned(pid: child.pid), process)
-    } catch {
-      Log.error("process cannot be spawned", ["name": specification.fullName, "error": "\(error)"])
-      if let child = rowStates[process]?.child {
-        // It runs and cannot be watched: SIGCHLD will tell of its end.
-        handle(.spawned(pid: child.pid), process)
-        handle(.signalFailed("\(error)"), process)
-      } else {
-        handle(.spawnFailed("\(error)"), process)
-      }
-    }
-  }
-
-  private func watch(_ child: Child, of process: ProcessID) throws(SystemError) {
-    let pid = child.pid
-    var tokens = [try loop.add(child.pidDescriptor) { [unowned self] in ended(pid) }]
-    for index in child.outputs.indices {
-      var token: EventLoop.Token?
-      token = try loop.add(child.outputs[index].descriptor) { [unowned self, unowned child] in
-        // An output that has ended is not waited for; the descriptor is closed with the child.
-        if child.move(output: index, through: buffer, readsMax: 4), let token { loop.remove(token) }
-      }
-      if let token { tokens.append(token) }
-    }
-    rowStates[process]?.tokens = tokens
-  }
-
-  private func signal(_ number: Int32, group: Bool, _ process: ProcessID) {
-    guard let state = rowStates[process] else { return }
-    do throws(SystemError) {
-      if let ending = state.endingPid {
-        if group { kill(-ending, number) }
-      } else {
-        try state.child?.signal(number, group: group)
-      }
-    } catch {
-      handle(.signalFailed("\(error)"), process)
-    }
-  }
-
-  // MARK: - Ends
-
-  /// A child has ended: the next one is spawned first, then the output of the old one is fetched, then it is reaped.
-  private func ended(_ pid: Int32) {
-    var status: Int32 = 0
-    guard let process = processByPid[pid], bh_peek_exit(pid, &status) == pid, let state = rowStates[process],
-      let child = state.child
-    else { return }
-    processByPid[pid] = nil
-    for token in state.tokens { loop.remove(token) }
-    rowStates[process]?.child = nil
-    rowStates[process]?.tokens = []
-    rowStates[process]?.endingPid = pid
-    rowStates[process]?.endedAt = SystemClock.now
-    handle(.exited(ProcessExit(waitStatus: status)), process)
-    rowStates[process]?.endingPid = nil
-    for index in child.outputs.indices { _ = child.move(output: index, through: buffer, readsMax: 64) }
-    waitpid(pid, nil, 0)
-  }
-
-  /// Takes the ends of children, and of orphans that became ours because their parents died.
-  private func reap() {
-    var status: Int32 = 0
-    while true {
-      let pid = bh_peek_exit(0, &status)
-      guard pid > 0 else { return }
-      if processByPid[pid] != nil { ended(pid) } else { waitpid(pid, nil, WNOHANG) }
-    }
-  }
-
-  /// Whoever left its process group and outlived its parent is ended with the supervisor.
-  private func endOrphans() throws {
-    let limit = SystemClock.monotonicNanoseconds + 1_000_000_000
-    while true {
-      reap()
-      let orphans = SystemLookup.children()
-      guard !orphans.isEmpty, SystemClock.monotonicNanoseconds < limit else { return }
-      for orphan in orphans { kill(orphan, SIGKILL) }
-      var item = pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
-      poll(&item, 1, 50)
-      _ = try Signals.read(signals)
-    }
-  }
-
-  // MARK: - What others see
-
-  /// Polls the waiter after every change until it is done.
-  func wait(_ waiter: Waiter) {
-    if !waiter.poll() { waiters[ObjectIdentifier(waiter)] = waiter }
-  }
-
-  func times(of process: ProcessID) -> (start: Timestamp?, end: Timestamp?) {
-    (rowStates[process]?.startedAt, rowStates[process]?.endedAt)
-  }
-
-  func statusText(of process: ProcessID) -> String { rowStates[process]?.status ?? "" }
-
-  /// Sends any signal to a process; for the control interface.
-  func send(signal number: Int32, to process: ProcessID) throws(SystemError) {
-    try rowStates[process]?.child?.signal(number, group: false)
-  }
-
-  private func publish(_ process: ProcessID) {
-    if let message = message(of: process) { board?.publish(message) }
-  }
-
-  private func message(of process: ProcessID) -> ProcessMessage? {
-    guard let row = table[process] else { return nil }
-    let information = ProcessInformation(self, process, row)
-    return ProcessMessage(
-      name: row.specification.name, group: row.specification.group, state: row.record.state.name,
-      pid: row.record.pid ?? 0, startedAt: rowStates[process]?.startedAt ?? Timestamp(nanoseconds: 0),
-      restarts: row.record.restarts, isReady: row.record.isReady, exitStatus: row.record.lastExit?.status,
-      description: information.description)
-  }
-}
-
-/// Somebody who waits for processes to come somewhere.
-final class Waiter {
-  private let check: () -> Bool
-  private var isDone = false
-  private var isChecking = false
-
-  /// - Parameter check: looks whether it has come about, and answers whoever asked; true when there is nothing more to
-  ///   wait for.
-  init(_ check: @escaping () -> Bool) { self.check = check }
-
-  /// Whether it is done; it answers once, even where its answer leads to the next change and so back to here.
-  func poll() -> Bool {
-    guard !isDone, !isChecking else { return isDone }
-    isChecking = true
-    isDone = check()
-    isChecking = false
-    return isDone
   }
 }

@@ -1,0 +1,94 @@
+internal import CLinux
+internal import Daemon
+
+#if canImport(Glibc)
+  internal import Glibc
+#endif
+
+/// Events of processes, and what the table answers to them.
+extension Supervisor {
+  func handle(_ event: ProcessEvent, _ process: ProcessID) {
+    perform(table.handle(event, process: process, now: SystemClock.monotonicNanoseconds))
+  }
+
+  func perform(_ actions: [TableAction]) {
+    pending += actions
+    guard !isPerforming else { return }
+    isPerforming = true
+    while !pending.isEmpty {
+      let batch = pending
+      pending = []
+      for item in batch { perform(item.action, item.process) }
+    }
+    isPerforming = false
+    for waiter in waiters.values where waiter.poll() { waiters[ObjectIdentifier(waiter)] = nil }
+  }
+
+  func perform(_ action: ProcessAction, _ process: ProcessID) {
+    guard let row = table[process] else { return }
+    switch action {
+    case .spawn: spawn(process, row.specification)
+    case .signal(let number, let group): signal(number, group: group, process)
+    case .changed(let from, let to):
+      Log.info(
+        "process", ["name": row.specification.fullName, "from": from.name, "to": to.name, "pid": pidText(row.record)])
+      publish(process)
+    case .updated: publish(process)
+    case .alert(let text): Log.warning("process needs care", ["name": row.specification.fullName, "reason": text])
+    }
+  }
+
+  func pidText(_ record: ProcessRecord) -> String { record.pid.map(String.init) ?? "" }
+
+  func spawn(_ process: ProcessID, _ specification: ProcessSpecification) {
+    guard let state = rowStates[process] else { return }
+    do throws(SystemError) {
+      let child = try Child.spawn(
+        specification, environment: environment, umask: configuration.umask, output: state.output,
+        errorOutput: state.errorOutput)
+      rowStates[process]?.child = child
+      rowStates[process]?.startedAt = SystemClock.now
+      rowStates[process]?.status = ""
+      processByPid[child.pid] = process
+      Log.info("process spawned", ["name": specification.fullName, "pid": "\(child.pid)"])
+      try watch(child, of: process)
+      handle(.spawned(pid: child.pid), process)
+    } catch {
+      Log.error("process cannot be spawned", ["name": specification.fullName, "error": "\(error)"])
+      if let child = rowStates[process]?.child {
+        // It runs and cannot be watched: SIGCHLD will tell of its end.
+        handle(.spawned(pid: child.pid), process)
+        handle(.signalFailed("\(error)"), process)
+      } else {
+        handle(.spawnFailed("\(error)"), process)
+      }
+    }
+  }
+
+  func watch(_ child: Child, of process: ProcessID) throws(SystemError) {
+    let pid = child.pid
+    var tokens = [try loop.add(child.pidDescriptor) { [unowned self] in ended(pid) }]
+    for index in child.outputs.indices {
+      var token: EventLoop.Token?
+      token = try loop.add(child.outputs[index].descriptor) { [unowned self, unowned child] in
+        // An output that has ended is not waited for; the descriptor is closed with the child.
+        if child.move(output: index, through: buffer, readsMax: 4), let token { loop.remove(token) }
+      }
+      if let token { tokens.append(token) }
+    }
+    rowStates[process]?.tokens = tokens
+  }
+
+  func signal(_ number: Int32, group: Bool, _ process: ProcessID) {
+    guard let state = rowStates[process] else { return }
+    do throws(SystemError) {
+      if let ending = state.endingPid {
+        if group { kill(-ending, number) }
+      } else {
+        try state.child?.signal(number, group: group)
+      }
+    } catch {
+      handle(.signalFailed("\(error)"), process)
+    }
+  }
+}
