@@ -12,12 +12,15 @@ struct ProcessInformation {
   let start: Timestamp?
   let end: Timestamp?
   let now: Timestamp
+  /// What it waits for before it is started, by name.
+  let waitsFor: [String]
 
   init(_ supervisor: Supervisor, _ process: ProcessID, _ row: ProcessTable.Row) {
     specification = row.specification
     record = row.record
     (start, end) = supervisor.times(of: process)
     now = SystemClock.now
+    waitsFor = supervisor.table.isWaiting(process) ? supervisor.table.missingDependencies(of: process) : []
   }
 
   /// How long it has been up, in nanoseconds; 0 where it is not.
@@ -28,7 +31,8 @@ struct ProcessInformation {
 
   /// One line: `pid 12, uptime 0:01:05`, a date, `Not started`, or why it could not be started.
   var description: String {
-    switch record.state {
+    if !waitsFor.isEmpty { return "waits for " + waitsFor.joined(separator: ", ") }
+    return switch record.state {
     case .running: "pid \(record.pid ?? 0), uptime \(Self.duration(uptimeNanoseconds / 1_000_000_000))"
     case .fatal, .backoff:
       record.spawnError.isEmpty ? "unknown error (try \"tail \(specification.name)\")" : record.spawnError

@@ -8,6 +8,8 @@ public enum ProcessEvent: Hashable, Sendable {
   case spawned(pid: Int32)
   /// It could not be spawned.
   case spawnFailed(String)
+  /// It lives already, as `pid`: a supervisor before this one spawned it.
+  case adopted(pid: Int32, isReady: Bool)
   /// It said READY=1.
   case ready
   /// It said WATCHDOG=1.
@@ -32,6 +34,26 @@ public enum ProcessAction: Hashable, Sendable {
   case updated
   /// Tell people: it needs one.
   case alert(String)
+}
+
+/// What a supervisor knew of a process that was not there when it ended.
+public struct ProcessPast: Hashable, Sendable {
+  /// STOPPED, EXITED or FATAL; any other counts as STOPPED.
+  public var state: ProcessState
+  /// How often it was started again without being asked.
+  public var restarts: Int
+  /// How it last ended.
+  public var lastExit: ProcessExit?
+  /// Why it could not be started; empty where it could.
+  public var spawnError: String
+
+  /// A past by its parts.
+  public init(state: ProcessState, restarts: Int, lastExit: ProcessExit?, spawnError: String) {
+    self.state = state
+    self.restarts = restarts
+    self.lastExit = lastExit
+    self.spawnError = spawnError
+  }
 }
 
 /// The life of one process: a pure state machine.
@@ -74,6 +96,8 @@ public struct ProcessRecord: Sendable {
   /// The whole is shutting down: nothing is started any more.
   private var isFinal = false
   private var restartTimes: [Int64] = []
+  /// The restarts within the longer window, which end in FATAL when they are too many.
+  private var fatalRestartTimes: [Int64] = []
   private var throttled = 0
   private var random: UInt64
 
@@ -97,12 +121,25 @@ public struct ProcessRecord: Sendable {
     case .stopRequested: stopRequested(now)
     case .spawned(let pid): spawned(pid, now)
     case .spawnFailed(let reason): spawnFailed(reason, now)
+    case .adopted(let pid, let isReady): adopted(pid, isReady: isReady, now)
     case .ready: ready(now)
     case .alive: alive(now)
     case .exited(let exit): exited(exit, now)
     case .deadlinePassed: deadlinePassed(now)
     case .signalFailed(let reason): signalFailed(reason)
     }
+  }
+
+  /// Takes over what a supervisor before this one knew of a process that is not there now.
+  ///
+  /// Only a record that nothing has happened to may be given a past.
+  public mutating func remember(_ past: ProcessPast) {
+    precondition(state == .stopped && pid == nil && !isSpawning, "a process with a present cannot be given a past")
+    restarts = past.restarts
+    lastExit = past.lastExit
+    guard past.state == .exited || past.state == .fatal else { return }
+    state = past.state
+    spawnError = past.spawnError
   }
 
   /// From now on it is not started again, whoever asks and however it ends.
@@ -127,6 +164,7 @@ public struct ProcessRecord: Sendable {
       failures = 0
       throttled = 0
       restartTimes = []
+      fatalRestartTimes = []
       return spawn()
     case .stopping:
       isReversed = true
@@ -187,6 +225,18 @@ public struct ProcessRecord: Sendable {
     if policy.startNanoseconds == 0 { return [.updated] + run(now) }
     deadline = now + policy.startNanoseconds
     return [.updated]
+  }
+
+  private mutating func adopted(_ pid: Int32, isReady: Bool, _ now: Int64) -> [ProcessAction] {
+    guard state.isStopped, state != .unknown, self.pid == nil else { return [] }
+    self.pid = pid
+    startedAt = now
+    isReversed = false
+    isKilled = false
+    spawnError = ""
+    if isReady || (!policy.waitsForReady && policy.startNanoseconds == 0) { return run(now) }
+    let proof = policy.waitsForReady ? policy.readyTimeoutNanoseconds : policy.startNanoseconds
+    return [move(to: .starting, deadline: now + proof)]
   }
 
   private mutating func spawnFailed(_ reason: String, _ now: Int64) -> [ProcessAction] {
@@ -311,6 +361,10 @@ public struct ProcessRecord: Sendable {
     }
     let isWanted = policy.restart == .always || (policy.restart == .unexpected && !expected)
     guard isWanted, !isFinal else { return actions }
+    if let reason = intensity(now) {
+      spawnError = reason
+      return actions + [move(to: .fatal), .alert(reason)]
+    }
     restartTimes.removeAll { now - $0 >= policy.restartsWindowNanoseconds }
     restartTimes.append(now)
     if restartTimes.count <= policy.restartsMax {
@@ -324,6 +378,18 @@ public struct ProcessRecord: Sendable {
     actions.append(move(to: .backoff, deadline: now + pause(throttled)))
     if throttled == 1 { actions.append(.alert(spawnError)) }
     return actions
+  }
+
+  /// Counts one more restart within the longer window.
+  /// - Returns: why there must be no more, or nil.
+  private mutating func intensity(_ now: Int64) -> String? {
+    guard policy.fatalRestartsMax > 0 else { return nil }
+    fatalRestartTimes.removeAll { now - $0 >= policy.fatalRestartsWindowNanoseconds }
+    fatalRestartTimes.append(now)
+    guard fatalRestartTimes.count > policy.fatalRestartsMax else { return nil }
+    fatalRestartTimes = []
+    let seconds = policy.fatalRestartsWindowNanoseconds / 1_000_000_000
+    return "gave up after \(policy.fatalRestartsMax) restarts within \(seconds) s"
   }
 
   /// The pause before try number `count`: initial · 2^(count−1), at most the maximum, plus jitter.

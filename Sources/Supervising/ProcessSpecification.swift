@@ -59,6 +59,8 @@ public struct ProcessSpecification: Sendable {
   public let startsAutomatically: Bool
   /// How it is started, proven, stopped and started again.
   public let policy: ProcessPolicy
+  /// The full names of the processes that must be RUNNING and ready before it is started.
+  public var dependencies: [String] = []
   /// The program, as a path.
   public let executable: String
   /// The arguments, the program's name first.

@@ -110,6 +110,11 @@ public struct ProcessPolicy: Sendable {
   /// The window of `restartsMax`.
   public var restartsWindowNanoseconds: Int64 = 10_000_000_000
 
+  /// More restarts than this within the longer window end in FATAL; 0: never.
+  public var fatalRestartsMax = 0
+  /// The window of `fatalRestartsMax`.
+  public var fatalRestartsWindowNanoseconds: Int64 = 3600_000_000_000
+
   /// supervisord's defaults.
   public init() {}
 }

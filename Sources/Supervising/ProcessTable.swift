@@ -17,8 +17,9 @@ public struct TableAction: Hashable, Sendable {
 
 /// All processes: a pure state machine of state machines.
 ///
-/// It starts them in the order of their priorities, and stops them in the reverse order, each level of priority only
-/// when the one above has come to rest.
+/// It starts them in the order of their priorities, each when all that it depends on are RUNNING and ready, and stops
+/// them in the reverse order: each level of priority only when the one above has come to rest, and none before those that
+/// depend on it. What dies later takes nothing else with it.
 public struct ProcessTable: Sendable {
   /// One row.
   public struct Row: Sendable {
@@ -33,6 +34,7 @@ public struct ProcessTable: Sendable {
   /// The processes in the order of starting.
   public private(set) var order: [ProcessID] = []
   private var rows: [ProcessID: Row] = [:]
+  private var waiting: Set<ProcessID> = []
   private var nextNumber = 0
   private var shutdownDeadline: Int64?
 
@@ -62,6 +64,19 @@ public struct ProcessTable: Sendable {
     return process
   }
 
+  /// Takes a process out; one that lives, or is on its way, stays.
+  /// - Returns: whether it is out.
+  public mutating func remove(_ process: ProcessID) -> Bool {
+    guard let row = rows[process], row.record.pid == nil, row.record.state.isStopped else { return false }
+    rows[process] = nil
+    waiting.remove(process)
+    order.removeAll { $0 == process }
+    return true
+  }
+
+  /// Gives a process that was just added the past that a supervisor before this one knew.
+  public mutating func remember(_ past: ProcessPast, of process: ProcessID) { rows[process]?.record.remember(past) }
+
   /// The process of a pid.
   public func process(pid: Int32) -> ProcessID? { order.first { rows[$0]?.record.pid == pid } }
 
@@ -73,8 +88,67 @@ public struct ProcessTable: Sendable {
   /// - Returns: what is to be done, in this order.
   public mutating func handle(_ event: ProcessEvent, process: ProcessID, now: Int64) -> [TableAction] {
     guard rows[process] != nil else { return [] }
-    var actions = apply(event, process, now)
-    if isShuttingDown { actions += stopNextLevel(now) }
+    var actions: [TableAction] = []
+    switch event {
+    case .startRequested where mustWait(process): return wait(process, now)
+    case .stopRequested, .adopted:
+      if waiting.remove(process) != nil { actions.append(TableAction(process: process, action: .updated)) }
+    default: break
+    }
+    actions += apply(event, process, now)
+    if isShuttingDown { return actions + stopNextLevel(now) }
+    return waiting.isEmpty ? actions : actions + startWaiting(now)
+  }
+
+  // MARK: - Dependencies
+
+  /// Whether a process was asked to start and waits for what it depends on.
+  public func isWaiting(_ process: ProcessID) -> Bool { waiting.contains(process) }
+
+  /// What a process depends on and is not ready, by full name; one that is not there counts as missing too.
+  public func missingDependencies(of process: ProcessID) -> [String] {
+    (rows[process]?.specification.dependencies ?? []).filter { name in
+      guard let record = find(name).flatMap({ rows[$0]?.record }) else { return true }
+      return record.state != .running || !record.isReady
+    }
+  }
+
+  /// Whether a process waits for one that is at rest and will not start by itself.
+  public func isBlocked(_ process: ProcessID) -> Bool {
+    isWaiting(process)
+      && missingDependencies(of: process).contains { name in
+        guard let needed = find(name), let record = rows[needed]?.record else { return true }
+        return isWaiting(needed) ? isBlocked(needed) : record.state.isStopped
+      }
+  }
+
+  private func find(_ fullName: String) -> ProcessID? {
+    order.first { rows[$0]?.specification.fullName == fullName }
+  }
+
+  private func mustWait(_ process: ProcessID) -> Bool {
+    if waiting.contains(process) { return true }
+    guard !isShuttingDown, rows[process]?.record.state.isStopped == true else { return false }
+    return !missingDependencies(of: process).isEmpty
+  }
+
+  /// Lets a process wait, and starts what it waits for where that is at rest.
+  private mutating func wait(_ process: ProcessID, _ now: Int64) -> [TableAction] {
+    guard waiting.insert(process).inserted else { return [] }
+    var actions = [TableAction(process: process, action: .updated)]
+    for name in missingDependencies(of: process) {
+      guard let needed = find(name), rows[needed]?.record.state.isStopped == true else { continue }
+      actions += handle(.startRequested, process: needed, now: now)
+    }
+    return actions
+  }
+
+  private mutating func startWaiting(_ now: Int64) -> [TableAction] {
+    var actions: [TableAction] = []
+    for process in order where waiting.contains(process) && missingDependencies(of: process).isEmpty {
+      waiting.remove(process)
+      actions += apply(.startRequested, process, now)
+    }
     return actions
   }
 
@@ -100,6 +174,7 @@ public struct ProcessTable: Sendable {
     guard !isShuttingDown else { return [] }
     isShuttingDown = true
     shutdownDeadline = now + limit
+    waiting = []
     for process in order { rows[process]?.record.forbidStarts() }
     return stopNextLevel(now)
   }
@@ -137,15 +212,21 @@ public struct ProcessTable: Sendable {
     return actions
   }
 
-  /// The processes of the highest priority number that are not at rest are told to stop; those below wait for them.
+  /// Of the processes that are not at rest and that nobody up depends on, those of the highest priority number are told
+  /// to stop; all others wait for them.
   private mutating func stopNextLevel(_ now: Int64) -> [TableAction] {
-    func isUp(_ process: ProcessID) -> Bool { rows[process].map { !$0.record.state.isStopped } ?? false }
     var actions: [TableAction] = []
     // A level that only held processes which do not live is at rest at once.
-    while let last = order.last(where: isUp), let level = rows[last]?.specification.level {
-      let members = order.reversed().filter { isUp($0) && rows[$0]?.specification.level == level }
+    while true {
+      let up = order.filter { rows[$0].map { !$0.record.state.isStopped } ?? false }
+      let needed = Set(up.flatMap { rows[$0]?.specification.dependencies ?? [] })
+      let free = up.filter { process in rows[process].map { !needed.contains($0.specification.fullName) } ?? false }
+      // Where all depend on each other the priorities alone decide.
+      let candidates = free.isEmpty ? up : free
+      guard let level = candidates.compactMap({ rows[$0]?.specification.level }).max() else { break }
+      let members = candidates.reversed().filter { rows[$0]?.specification.level == level }
       for process in members { actions += apply(.stopRequested, process, now) }
-      if members.contains(where: isUp) { return actions }
+      if members.contains(where: { rows[$0].map { !$0.record.state.isStopped } ?? false }) { return actions }
     }
     if isAtRest { shutdownDeadline = nil }
     return actions

@@ -44,11 +44,12 @@ extension ProcessAction {
     ("spawnFailed", .spawnFailed("ENOENT")), ("ready", .ready), ("alive", .alive), ("exit 0", .exited(.code(0))),
     ("exit 3", .exited(.code(3))), ("exit 100", .exited(.code(100))), ("killed", .exited(.signal(9))),
     ("deadline", .deadlinePassed), ("signalFailed", .signalFailed("EPERM")),
+    ("adopted", .adopted(pid: 9, isReady: false)), ("adopted ready", .adopted(pid: 9, isReady: true)),
   ]
 
   /// What each event does in each state; whatever is not named does nothing.
   private static let table: [String: [String: String]] = [
-    "stopped": ["start": ">STARTING spawn"],
+    "stopped": ["start": ">STARTING spawn", "adopted": ">STARTING", "adopted ready": ">RUNNING"],
     "spawning": ["spawned": "update", "spawnFailed": ">BACKOFF"],
     "starting": [
       "stop": ">STOPPING kill15", "ready": ">RUNNING", "exit 0": ">BACKOFF", "exit 3": ">BACKOFF",
@@ -63,8 +64,8 @@ extension ProcessAction {
       "exit 0": "kill9g >STOPPED", "exit 3": "kill9g >STOPPED", "exit 100": "kill9g >STOPPED",
       "killed": "kill9g >STOPPED", "deadline": "kill9g", "signalFailed": ">UNKNOWN alert",
     ],
-    "exited": ["start": ">STARTING spawn"],
-    "fatal": ["start": ">STARTING spawn"],
+    "exited": ["start": ">STARTING spawn", "adopted": ">STARTING", "adopted ready": ">RUNNING"],
+    "fatal": ["start": ">STARTING spawn", "adopted": ">STARTING", "adopted ready": ">RUNNING"],
     "unknown": ["exit 0": ">EXITED", "exit 3": ">EXITED", "exit 100": ">EXITED", "killed": ">EXITED"],
   ]
 
@@ -154,6 +155,56 @@ extension ProcessAction {
     #expect(flapping.handle(.exited(.signal(11)), now: 60 * second).last == .spawn)
   }
 
+  @Test func `too many restarts within the longer window end in FATAL, and a request starts it anew`() {
+    var flapping = record(
+      [.startRequested],
+      {
+        $0.fatalRestartsMax = 3
+        $0.fatalRestartsWindowNanoseconds = 100 * second
+      })
+    func die(_ pid: Int32, at now: Int64) -> [ProcessAction] {
+      _ = flapping.handle(.spawned(pid: pid), now: now)
+      _ = flapping.handle(.ready, now: now)
+      return flapping.handle(.exited(.signal(11)), now: now)
+    }
+    // The first has left the window when the fourth comes.
+    for (pid, now) in [(Int32(1), Int64(0)), (2, 90), (3, 95), (4, 101)] {
+      #expect(die(pid, at: now * second).last == .spawn)
+    }
+    let actions = die(5, at: 102 * second)
+    #expect(flapping.state == .fatal)
+    #expect(flapping.deadline == nil)
+    #expect(actions.last == .alert("gave up after 3 restarts within 100 s"))
+    #expect(flapping.handle(.startRequested, now: 103 * second).last == .spawn)
+    #expect(die(6, at: 103 * second).last == .spawn)
+  }
+
+  @Test func `an adopted process is watched and restarted like any other`() {
+    var adopted = record([.adopted(pid: 7, isReady: true)])
+    #expect(adopted.pid == 7)
+    #expect(adopted.deadline == 5 * second)
+    #expect(adopted.handle(.exited(.signal(9)), now: 1).last == .spawn)
+    #expect(adopted.restarts == 1)
+    let proving = record([.adopted(pid: 7, isReady: false)], { $0.waitsForReady = true })
+    #expect(proving.state == .starting)
+    #expect(proving.deadline == 60 * second)
+    let immediate = record([.adopted(pid: 7, isReady: false)], { $0.startNanoseconds = 0 })
+    #expect(immediate.state == .running)
+  }
+
+  @Test func `what is remembered of a process that does not live is kept`() {
+    var past = record([])
+    past.remember(ProcessPast(state: .fatal, restarts: 4, lastExit: .code(100), spawnError: "wrong"))
+    #expect(past.state == .fatal)
+    #expect(past.restarts == 4)
+    #expect(past.spawnError == "wrong")
+    #expect(past.handle(.deadlinePassed, now: 1) == [])
+    #expect(past.handle(.startRequested, now: 1).last == .spawn)
+    var stopped = record([])
+    stopped.remember(ProcessPast(state: .running, restarts: 1, lastExit: nil, spawnError: ""))
+    #expect(stopped.state == .stopped)
+  }
+
   @Test func `a start that is requested while it stops is made when it has stopped`() {
     var stopping = record([.startRequested, .spawned(pid: 7), .ready, .stopRequested, .startRequested])
     #expect(stopping.state == .stopping)
@@ -201,16 +252,19 @@ extension ProcessAction {
       policy.restart = [.always, .never, .unexpected].randomElement(using: &generator) ?? .always
       policy.killsGroup = Bool.random(using: &generator)
       policy.restartsMax = Int.random(in: 1...3, using: &generator)
+      policy.fatalRestartsMax = Int.random(in: 0...4, using: &generator)
       var record = ProcessRecord(policy: policy, seed: UInt64.random(in: 0...UInt64.max, using: &generator))
       var machine = Machine()
       var now: Int64 = 0
       for _ in 0..<60 {
         now += Int64.random(in: 0...2 * second, using: &generator)
+        machine.canAdopt = [.stopped, .exited, .fatal].contains(record.state)
         let event = machine.randomEvent(&generator)
         let before = record
         let actions = record.handle(event, now: now)
         machine.take(event, actions)
         let wasAsked = event == .startRequested
+        if case .adopted = event { machine.stopWanted = false }
         if wasAsked { machine.stopWanted = false }
         if event == .stopRequested { machine.stopWanted = true }
         #expect(machine.live.count <= 1, "two live processes")
@@ -232,6 +286,8 @@ extension ProcessAction {
     var live: [Int32] = []
     var spawnsOrdered = 0
     var stopWanted = false
+    /// Whether the record is in a state in which a living process may be found.
+    var canAdopt = true
     private var nextPid: Int32 = 1
 
     mutating func randomEvent(_ generator: inout SystemRandomNumberGenerator) -> ProcessEvent {
@@ -243,6 +299,10 @@ extension ProcessAction {
       let quiet: [ProcessEvent] = [
         .startRequested, .stopRequested, .deadlinePassed, .ready, .alive, .signalFailed("x"),
       ]
+      if canAdopt, live.isEmpty, spawnsOrdered == 0, Int.random(in: 0..<8, using: &generator) == 0 {
+        nextPid += 1
+        return .adopted(pid: nextPid, isReady: Bool.random(using: &generator))
+      }
       let deaths: [ProcessEvent] = [.exited(.code(0)), .exited(.code(1)), .exited(.code(100)), .exited(.signal(9))]
       return (live.isEmpty ? quiet : quiet + deaths).randomElement(using: &generator) ?? .alive
     }
@@ -253,6 +313,7 @@ extension ProcessAction {
         spawnsOrdered -= 1
         live.append(pid)
       case .spawnFailed: spawnsOrdered -= 1
+      case .adopted(let pid, _): live.append(pid)
       case .exited: live = []
       default: break
       }

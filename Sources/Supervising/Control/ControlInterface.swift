@@ -248,6 +248,10 @@ final class ControlInterface {
           return true
         }
         switch record.state {
+        case _ where supervisor.table.isWaiting(process):
+          // It starts by itself once all that it depends on are ready; what does not come up is told.
+          guard !wait || supervisor.table.isBlocked(process) else { return false }
+          reply(wait ? .failure(ControlFault(.abnormalTermination, name)) : .success(.boolean(true)))
         case .running: reply(.success(.boolean(true)))
         case .stopping: return false
         case .starting:
