@@ -6,6 +6,12 @@ public struct OutputSpecification: Hashable, Sendable {
   public var sizeMax: Int
   /// How many rotated files are kept.
   public var backups: Int
+  /// How many bytes between the marks of `PROCESS_COMMUNICATION` are kept for its event, the last ones; 0: no capture.
+  public var captureMax = 0
+  /// Whether each piece of output is an event, `PROCESS_LOG`.
+  public var emitsEvents = false
+  /// Whether each line goes to syslog too.
+  public var usesSyslog = false
 
   /// An output by its parts.
   public init(file: String?, sizeMax: Int, backups: Int) {
@@ -30,22 +36,26 @@ public struct UserIdentity: Hashable, Sendable {
 }
 
 /// What one process is: all that the configuration says of it, read and expanded.
-public struct ProcessSpecification: Sendable {
+public struct ProcessSpecification: Hashable, Sendable {
   /// The place in the order of starting.
+  ///
+  /// What has the same priority is ordered by name, as supervisord does.
   public struct SortKey: Hashable, Comparable, Sendable {
     /// The priority of the group.
     public let groupPriority: Int
-    /// The group's place in the file.
-    public let groupIndex: Int
+    /// The group's name.
+    public let group: String
     /// The priority within the group.
     public let priority: Int
+    /// The program's name.
+    public let program: String
     /// The place within the program.
     public let index: Int
 
     /// Orders by the parts, the first one first.
     public static func < (left: SortKey, right: SortKey) -> Bool {
-      (left.groupPriority, left.groupIndex, left.priority, left.index)
-        < (right.groupPriority, right.groupIndex, right.priority, right.index)
+      (left.groupPriority, left.group, left.priority, left.program, left.index)
+        < (right.groupPriority, right.group, right.priority, right.program, right.index)
     }
   }
 
@@ -53,6 +63,8 @@ public struct ProcessSpecification: Sendable {
   public let name: String
   /// The group's name.
   public let group: String
+  /// The name of its section: `x` of `[program:x]`.
+  public let program: String
   /// The place in the order of starting.
   public let sortKey: SortKey
   /// Whether it starts with the supervisor.

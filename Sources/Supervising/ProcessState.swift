@@ -74,7 +74,7 @@ public enum RestartPolicy: Sendable {
 }
 
 /// How one process is started, proven, stopped and started again; all durations in nanoseconds.
-public struct ProcessPolicy: Sendable {
+public struct ProcessPolicy: Hashable, Sendable {
   /// When it is started again after it has ended.
   public var restart = RestartPolicy.unexpected
   /// A process that has lived for so long is RUNNING, unless it must say so itself.
@@ -109,7 +109,6 @@ public struct ProcessPolicy: Sendable {
   public var restartsMax = 10
   /// The window of `restartsMax`.
   public var restartsWindowNanoseconds: Int64 = 10_000_000_000
-
   /// More restarts than this within the longer window end in FATAL; 0: never.
   public var fatalRestartsMax = 0
   /// The window of `fatalRestartsMax`.

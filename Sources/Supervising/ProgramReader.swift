@@ -9,30 +9,33 @@ struct ProgramReader {
   /// Variables of all children.
   let childEnvironment: [String: String]
   let logDirectory: String
+  /// How many processes programs have, where that is not what `numprocs` says.
+  let counts: [String: Int]
   private(set) var errors: [ConfigurationError] = []
   private(set) var processes: [ProcessSpecification] = []
 
   init(
     file: ConfigurationFile, environment: [String: String], names: [String: String],
-    childEnvironment: [String: String], logDirectory: String
+    childEnvironment: [String: String], logDirectory: String, counts: [String: Int]
   ) {
     self.file = file
     self.environment = environment
     self.names = names
     self.childEnvironment = childEnvironment
     self.logDirectory = logDirectory
+    self.counts = counts
   }
 
   mutating func read() {
     var grouped: Set<String> = []
-    for (index, section) in file.sections.enumerated() where section.name.hasPrefix("group:") {
-      grouped.formUnion(readGroup(section, index: index))
+    for section in file.sections where section.name.hasPrefix("group:") {
+      grouped.formUnion(readGroup(section))
     }
-    for (index, section) in file.sections.enumerated() {
+    for section in file.sections {
       guard let name = programName(section), !grouped.contains(name) else { continue }
       var reader = SectionReader(section, family: "program:", names: names)
       let priority = reader.integer("priority")
-      readProgram(section, group: name, groupPriority: priority, groupIndex: index)
+      readProgram(section, group: name, groupPriority: priority)
     }
     for section in file.sections where section.name.hasPrefix("bulkhead:program:") {
       let name = section.name.dropFirst("bulkhead:program:".count)
@@ -41,6 +44,9 @@ struct ProgramReader {
       }
     }
     checkNames()
+    var dependencies = DependencyReader(file: file, names: names, processes: processes)
+    processes = dependencies.read()
+    errors += dependencies.errors
   }
 
   private func programName(_ section: ConfigurationFile.Section) -> String? {
@@ -48,7 +54,7 @@ struct ProgramReader {
     return String(section.name.dropFirst("program:".count))
   }
 
-  private mutating func readGroup(_ section: ConfigurationFile.Section, index: Int) -> [String] {
+  private mutating func readGroup(_ section: ConfigurationFile.Section) -> [String] {
     let name = String(section.name.dropFirst("group:".count))
     if !isName(name) { errors.append(section.error("expected a name without blanks, \":\" and \"/\"")) }
     var reader = SectionReader(section, family: "group:", names: names)
@@ -57,13 +63,17 @@ struct ProgramReader {
     if programs.isEmpty { reader.fail("programs", "expected names of programs separated by commas") }
     for program in programs {
       if let found = file.section("program:\(program)") {
-        readProgram(found, group: name, groupPriority: priority, groupIndex: index)
+        readProgram(found, group: name, groupPriority: priority)
       } else {
         reader.fail("programs", "expected names of programs, found \(jsonQuoted(program)), which has no section")
       }
     }
     errors += reader.errors
     return programs
+  }
+
+  private func isNumbered(_ section: ConfigurationFile.Section) -> Bool {
+    section.entry("process_name")?.value.contains("%(process_num)") == true
   }
 
   private func isName(_ name: String) -> Bool {
@@ -80,16 +90,17 @@ struct ProgramReader {
   }
 
   private mutating func readProgram(
-    _ section: ConfigurationFile.Section, group: String, groupPriority: Int, groupIndex: Int
+    _ section: ConfigurationFile.Section, group: String, groupPriority: Int
   ) {
     guard let program = programName(section) else { return }
     var reader = SectionReader(section, family: "program:", names: names)
     reader.names["program_name"] = program
     reader.names["group_name"] = group
     if !isName(program) { reader.fail("name", "expected a name without blanks, \":\" and \"/\"") }
-    let count = reader.integer("numprocs")
+    let written = reader.integer("numprocs")
+    let count = counts[program] ?? written
     let first = reader.integer("numprocs_start")
-    if count > 1, section.entry("process_name")?.value.contains("%(process_num)") != true {
+    if written > 1, !isNumbered(section) {
       reader.fail("numprocs", "expected a process_name with %(process_num), because there are several processes")
     }
     let policy = readPolicy(&reader, program: program)
@@ -98,8 +109,9 @@ struct ProgramReader {
       reader.names["process_num"] = String(number)
       reader.names["numprocs"] = String(count)
       let key = ProcessSpecification.SortKey(
-        groupPriority: groupPriority, groupIndex: groupIndex, priority: reader.integer("priority"), index: number)
-      if let process = readProcess(&reader, program: program, group: group, policy: policy, key: key) {
+        groupPriority: groupPriority, group: group, priority: reader.integer("priority"), program: program,
+        index: number - first)
+      if let process = readProcess(&reader, policy: policy, key: key, count: count) {
         processes.append(process)
       }
     }
@@ -153,6 +165,10 @@ struct ProgramReader {
     policy.backoffJitterPercent = Int64(take("backoff_jitter_percent") { $0.integer("backoff_jitter_percent") })
     policy.restartsMax = take("restarts_max") { $0.integer("restarts_max") }
     policy.restartsWindowNanoseconds = take("restarts_window_s") { $0.nanoseconds("restarts_window_s") }
+    policy.fatalRestartsMax = take("restarts_fatal_max") { $0.integer("restarts_fatal_max") }
+    policy.fatalRestartsWindowNanoseconds = take("restarts_fatal_window_s") {
+      $0.nanoseconds("restarts_fatal_window_s")
+    }
     policy.waitsForReady = take("wait_ready") { $0.boolean("wait_ready") }
     policy.readyTimeoutNanoseconds = take("ready_timeout_s") { $0.nanoseconds("ready_timeout_s") }
     policy.watchdogNanoseconds = take("watchdog_s") { $0.nanoseconds("watchdog_s") }
@@ -162,19 +178,22 @@ struct ProgramReader {
   }
 
   private mutating func readProcess(
-    _ reader: inout SectionReader, program: String, group: String, policy: ProcessPolicy,
-    key: ProcessSpecification.SortKey
+    _ reader: inout SectionReader, policy: ProcessPolicy, key: ProcessSpecification.SortKey, count: Int
   ) -> ProcessSpecification? {
+    let (program, group) = (key.program, key.group)
     let own = reader.keyValues("environment")
     let names = reader.names
     defer { reader.names = names }
     for pair in own { reader.names["ENV_" + pair.key] = pair.value }
-    let name = reader.text("process_name")
+    var name = reader.text("process_name")
+    // A program that was made for one process has several: the first one keeps its name.
+    if key.index > 0, !isNumbered(reader.section) { name += key.index < 10 ? "_0\(key.index)" : "_\(key.index)" }
     if !isName(name), isName(program) { reader.fail("process_name", "expected a name without blanks, \":\" and \"/\"") }
     var variables = childEnvironment
     variables["SUPERVISOR_PROCESS_NAME"] = name
     variables["SUPERVISOR_GROUP_NAME"] = group
     variables["BULKHEAD_NAME"] = name
+    variables["BULKHEAD_SHARD"] = "\(key.index)/\(count)"
     for pair in own { variables[pair.key] = pair.value }
     var user: UserIdentity?
     if let wanted = reader.optionalText("user") {
@@ -189,7 +208,8 @@ struct ProgramReader {
     let errorOutput = readOutput(&reader, "stderr", name: name, group: group)
     guard let (executable, arguments) = readCommand(&reader), reader.errors.isEmpty else { return nil }
     return ProcessSpecification(
-      name: name, group: group, sortKey: key, startsAutomatically: reader.boolean("autostart"), policy: policy,
+      name: name, group: group, program: program, sortKey: key,
+      startsAutomatically: reader.boolean("autostart"), policy: policy,
       executable: executable, arguments: arguments, directory: reader.path("directory"), umask: umask, user: user,
       environment: variables, redirectsErrors: redirects, output: output, errorOutput: errorOutput)
   }
@@ -232,8 +252,12 @@ struct ProgramReader {
       path = nil
     default: path = FilePaths.absolute(text)
     }
-    return OutputSpecification(
+    var output = OutputSpecification(
       file: path, sizeMax: reader.integer("\(stream)_logfile_maxbytes"),
       backups: reader.integer("\(stream)_logfile_backups"))
+    output.captureMax = reader.integer("\(stream)_capture_maxbytes")
+    output.emitsEvents = reader.boolean("\(stream)_events_enabled")
+    output.usesSyslog = reader.boolean("\(stream)_syslog")
+    return output
   }
 }

@@ -40,9 +40,11 @@ public struct SupervisorConfiguration: Sendable {
   /// - Parameters:
   ///   - path: the file.
   ///   - environment: overrides and expansions, and what the children get.
+  ///   - counts: how many processes programs have, by the program's name, where that is not what `numprocs` says.
+  ///     Where `process_name` has no number, the first keeps its name and the others get `_01`, `_02`, ….
   /// - Returns: the configuration, or every mistake in it.
   public static func read(
-    path: String, environment: [String: String]
+    path: String, environment: [String: String], counts: [String: Int] = [:]
   ) -> (configuration: SupervisorConfiguration?, errors: [ConfigurationError]) {
     let file = ConfigurationFile(path: path, environment: environment)
     let (settings, generalErrors) = Settings.read(file, environment: environment)
@@ -74,7 +76,7 @@ public struct SupervisorConfiguration: Sendable {
     childEnvironment["BULKHEAD_CONF"] = FilePaths.absolute(path)
     var programs = ProgramReader(
       file: file, environment: environment, names: names, childEnvironment: childEnvironment,
-      logDirectory: general.path("childlogdir") ?? runDirectory + "/logs")
+      logDirectory: general.path("childlogdir") ?? runDirectory + "/logs", counts: counts)
     programs.read()
     var user: UserIdentity?
     if let wanted = general.optionalText("user") {

@@ -139,6 +139,69 @@ import Testing
     #expect(errors.first?.contains(expected) == true, "\(errors)")
   }
 
+  private let trio = """
+    [program:a]
+    command=/bin/true
+    [program:b]
+    command=/bin/true
+    [program:c]
+    command=/bin/true
+    process_name=%(program_name)s-%(process_num)d
+    numprocs=2
+    [group:bc]
+    programs=b,c
+
+    """
+
+  @Test func `programs depend on programs and groups`() throws {
+    let (configuration, errors) = try read(
+      trio + "[bulkhead:program:a]\ndepends_on = bc\n[bulkhead:program:c]\ndepends_on = b\n")
+    #expect(errors == [])
+    let processes = try #require(configuration?.processes)
+    #expect(processes.first { $0.name == "a" }?.dependencies == ["bc:b", "bc:c-0", "bc:c-1"])
+    #expect(processes.first { $0.name == "c-1" }?.dependencies == ["bc:b"])
+    #expect(processes.first { $0.name == "b" }?.dependencies == [])
+  }
+
+  @Test(arguments: [
+    (
+      "[bulkhead:program:a]\ndepends_on = b, x\n",
+      ":12: [bulkhead:program:a] depends_on: expected names of programs and groups, found \"x\", which is neither"
+    ),
+    ("[bulkhead:program:a]\ndepends_on = a\n", ":12: [bulkhead:program:a] depends_on: expected programs that do not"),
+    ("[bulkhead:program:b]\ndepends_on = bc\n", ":12: [bulkhead:program:b] depends_on: expected programs that do not"),
+    (
+      "[bulkhead:program:a]\ndepends_on = b\n[bulkhead:program:b]\ndepends_on = c\n[bulkhead:program:c]\ndepends_on=b",
+      ":14: [bulkhead:program:b] depends_on: expected programs that do not wait for this one, found b → c → b"
+    ),
+  ])
+  func `unknown dependencies and cycles are mistakes`(text: String, expected: String) throws {
+    let (configuration, errors) = try read(trio + text)
+    #expect(configuration == nil)
+    #expect(errors.count == 1, "\(errors)")
+    #expect(errors.first?.contains(expected) == true, "\(errors)")
+  }
+
+  @Test func `the number of processes can be overridden`() throws {
+    let path = "/tmp/configuration-\(UUID().uuidString).conf"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try trio.write(toFile: path, atomically: true, encoding: .utf8)
+    let processes = try #require(
+      SupervisorConfiguration.read(path: path, environment: [:], counts: ["a": 3, "c": 1, "b": 0]).configuration
+    ).processes
+    #expect(processes.map(\.fullName).sorted() == ["a", "a:a_01", "a:a_02", "bc:c-0"])
+    #expect(
+      processes.sorted { $0.sortKey < $1.sortKey }.map { $0.environment["BULKHEAD_SHARD"] }
+        == ["0/3", "1/3", "2/3", "0/1"])
+  }
+
+  @Test func `too many restarts can be the end`() throws {
+    let (configuration, _) = try read(
+      "[program:a]\ncommand=/bin/true\n[bulkhead:program:a]\nrestarts_fatal_max=5\nrestarts_fatal_window_s=7\n")
+    #expect(configuration?.processes.first?.policy.fatalRestartsMax == 5)
+    #expect(configuration?.processes.first?.policy.fatalRestartsWindowNanoseconds == 7_000_000_000)
+  }
+
   @Test func `all mistakes are named`() throws {
     let (_, errors) = try read("[program:x]\ncommand=/nope\nstartsecs=q\n[zap]\n[program:y]\n")
     #expect(errors.count == 4, "\(errors)")

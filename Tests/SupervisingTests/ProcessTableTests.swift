@@ -132,7 +132,7 @@ private let second: Int64 = 1_000_000_000
     }
   }
 
-  @Test func `processes start in the order of their priorities, then of the file`() throws {
+  @Test func `processes start in the order of their priorities, then of their names`() throws {
     var table = try table([("c", 5), ("a", 1), ("d", 5), ("b", 2)], running: false)
     let actions = table.startAutomatic(now: 0)
     #expect(text(actions, table) == ["spawn a", "spawn b", "spawn c", "spawn d"])

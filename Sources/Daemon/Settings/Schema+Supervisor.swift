@@ -99,8 +99,11 @@ extension Schema {
   static let supervisionExtras: [SettingDefinition] =
     extras("bulkhead:supervisor") + extras("bulkhead:program:") + [
       SettingDefinition(
+        "bulkhead:program:", "depends_on", .list, default: "",
+        "programs and groups whose processes must be ready before this one starts"),
+      SettingDefinition(
         "bulkhead:supervisor", "shutdown_limit_s", .integer(1...3600), default: "10", unit: "s",
-        "all children have ended this long after the supervisor was told to stop")
+        "all children have ended this long after the supervisor was told to stop"),
     ]
 
   private static func extras(_ section: String) -> [SettingDefinition] {
@@ -118,6 +121,12 @@ extension Schema {
         "more restarts than this within restarts_window_s: the next waits as after a failed start"),
       SettingDefinition(
         section, "restarts_window_s", .integer(1...86_400), default: "10", unit: "s", "the window of restarts_max"),
+      SettingDefinition(
+        section, "restarts_fatal_max", .integer(0...1_000_000), default: "0", unit: "restarts",
+        "more restarts than this within restarts_fatal_window_s: FATAL; 0: never"),
+      SettingDefinition(
+        section, "restarts_fatal_window_s", .integer(1...86_400), default: "3600", unit: "s",
+        "the window of restarts_fatal_max"),
       SettingDefinition(
         section, "wait_ready", .boolean, default: "false",
         "whether the process is RUNNING only when it has said READY=1"),
