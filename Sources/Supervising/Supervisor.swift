@@ -83,6 +83,7 @@ public final class Supervisor {
     Log.info("supervisor starts", ["pid": "\(getpid())", "processes": "\(configuration.processes.count)"])
     perform(table.startAutomatic(now: SystemClock.monotonicNanoseconds))
     Readiness(environment: environment).ready(status: "\(configuration.processes.count) processes")
+    Footprint.release()
     while !(table.isShuttingDown && table.isAtRest) {
       try turn()
       if let limit = restDeadline, SystemClock.monotonicNanoseconds > limit {

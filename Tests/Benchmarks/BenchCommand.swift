@@ -34,6 +34,7 @@ struct BenchCommand {
     (IngestBenchmark.names, IngestBenchmark.run),
     (PipelineBenchmark.names, PipelineBenchmark.run),
     (RestartBenchmark.names, RestartBenchmark.run),
+    (SupervisorBenchmark.names, SupervisorBenchmark.run),
   ]
 
   /// Measures and prints.
