@@ -5,70 +5,34 @@ internal import Daemon
   internal import Glibc
 #endif
 
-/// A spawned process: its pid, a descriptor that stands for it, and the reading ends of its output.
+/// A spawned process: its pid, and a descriptor that stands for it.
 final class Child {
   let pid: Int32
   /// Readable when the process has ended.
   let pidDescriptor: Int32
-  /// Reading ends, with the log that each goes to.
-  private(set) var outputs: [(descriptor: Int32, log: LogFile)]
 
-  private init(pid: Int32, pidDescriptor: Int32, outputs: [(descriptor: Int32, log: LogFile)]) {
+  private init(pid: Int32, pidDescriptor: Int32) {
     self.pid = pid
     self.pidDescriptor = pidDescriptor
-    self.outputs = outputs
   }
 
-  deinit {
-    close(pidDescriptor)
-    for output in outputs { close(output.descriptor) }
-  }
+  deinit { close(pidDescriptor) }
 
   /// Spawns a process in a group of its own.
   /// - Throws: `SystemError` that names the step which failed.
   static func spawn(
-    _ specification: ProcessSpecification, environment: [String: String], umask: Int, output: LogFile,
-    errorOutput: LogFile
+    _ specification: ProcessSpecification, environment: [String: String], umask: Int,
+    streams: ProcessStreams.Descriptors
   ) throws(SystemError) -> Child {
-    let null = try systemCall("open /dev/null") { bh_open("/dev/null", O_RDWR | O_CLOEXEC, 0) }
-    defer { close(null) }
-    output.prepare()
-    if !specification.redirectsErrors { errorOutput.prepare() }
-    let out = try Pipe(for: output, else: null)
-    let error: Pipe
-    do throws(SystemError) {
-      error = specification.redirectsErrors ? Pipe(sharing: out) : try Pipe(for: errorOutput, else: null)
-    } catch {
-      out.closeAll()
-      throw error
-    }
-    defer {
-      out.closeWriting()
-      error.closeWriting()
-    }
-    let pid: Int32
-    do throws(SystemError) {
-      pid = try start(
-        specification, environment: environment, umask: umask, input: null, output: out.writing,
-        errorOutput: error.writing)
-    } catch let failure {
-      out.closeReading()
-      error.closeReading()
-      throw failure
-    }
+    let pid = try start(specification, environment: environment, umask: umask, streams: streams)
     let pidDescriptor = bh_pidfd_open(pid)
     guard pidDescriptor >= 0 else {
       let failure = SystemError.last("pidfd_open")
       kill(-pid, SIGKILL)
       waitpid(pid, nil, 0)
-      out.closeReading()
-      error.closeReading()
       throw failure
     }
-    var outputs: [(descriptor: Int32, log: LogFile)] = []
-    if let reading = out.reading { outputs.append((reading, output)) }
-    if let reading = error.reading { outputs.append((reading, errorOutput)) }
-    return Child(pid: pid, pidDescriptor: pidDescriptor, outputs: outputs)
+    return Child(pid: pid, pidDescriptor: pidDescriptor)
   }
 
   /// Sends a signal; one that finds nobody is no failure.
@@ -77,31 +41,9 @@ final class Child {
     if result != 0, errno != ESRCH { throw SystemError.last("signal \(number) to \(pid)") }
   }
 
-  /// Moves what the process has written to the logs.
-  /// - Parameters:
-  ///   - index: which output.
-  ///   - buffer: where it passes through.
-  ///   - readsMax: how many times it reads at most, so that one chatty process does not keep the others waiting.
-  /// - Returns: whether the output has ended.
-  func move(output index: Int, through buffer: UnsafeMutableRawBufferPointer, readsMax: Int) -> Bool {
-    let (descriptor, log) = outputs[index]
-    for _ in 0..<readsMax {
-      let count = read(descriptor, buffer.baseAddress, buffer.count)
-      if count > 0 {
-        log.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-        if count < buffer.count { return false }
-        continue
-      }
-      if count == 0 { return true }
-      if errno == EINTR { continue }
-      return errno != EAGAIN
-    }
-    return false
-  }
-
   private static func start(
-    _ specification: ProcessSpecification, environment: [String: String], umask: Int, input: Int32, output: Int32,
-    errorOutput: Int32
+    _ specification: ProcessSpecification, environment: [String: String], umask: Int,
+    streams: ProcessStreams.Descriptors
   ) throws(SystemError) -> Int32 {
     var variables = environment.merging(specification.environment) { $1 }
     if let user = specification.user, specification.environment["HOME"] == nil {
@@ -119,9 +61,9 @@ final class Child {
       order.argv = UnsafePointer(arguments.pointer)
       order.envp = UnsafePointer(pairs.pointer)
       order.directory = specification.directory == nil ? nil : UnsafePointer(path.pointer[1])
-      order.stdin_fd = input
-      order.stdout_fd = output
-      order.stderr_fd = errorOutput
+      order.stdin_fd = streams.input
+      order.stdout_fd = streams.output
+      order.stderr_fd = streams.errorOutput
       order.umask = Int32(specification.umask ?? umask)
       if let user = specification.user, user.uid != geteuid() {
         order.changes_user = 1
@@ -140,41 +82,6 @@ final class Child {
       }
       return pid
     }
-  }
-}
-
-/// The way of one output: a pipe to a log, or the null device.
-private struct Pipe {
-  let reading: Int32?
-  let writing: Int32
-  private let ownsWriting: Bool
-
-  init(for log: LogFile, else null: Int32) throws(SystemError) {
-    guard log.specification.file != nil else {
-      reading = nil
-      writing = null
-      ownsWriting = false
-      return
-    }
-    var ends: [Int32] = [-1, -1]
-    try systemCall("pipe2") { bh_pipe_for_reading(&ends) }
-    _ = bh_set_pipe_size(ends[0], 1 << 20)
-    reading = ends[0]
-    writing = ends[1]
-    ownsWriting = true
-  }
-
-  init(sharing other: Pipe) {
-    reading = nil
-    writing = other.writing
-    ownsWriting = false
-  }
-
-  func closeWriting() { if ownsWriting { close(writing) } }
-  func closeReading() { if let reading { close(reading) } }
-  func closeAll() {
-    closeReading()
-    closeWriting()
   }
 }
 

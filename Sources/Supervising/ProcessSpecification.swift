@@ -13,6 +13,9 @@ public struct OutputSpecification: Hashable, Sendable {
   /// Whether each line goes to syslog too.
   public var usesSyslog = false
 
+  /// Whether anybody wants it.
+  public var goesSomewhere: Bool { file != nil }
+
   /// An output by its parts.
   public init(file: String?, sizeMax: Int, backups: Int) {
     self.file = file

@@ -3,8 +3,7 @@ internal import Market
 
 /// What the shell keeps for each process.
 struct RowState {
-  let output: LogFile
-  let errorOutput: LogFile
+  let streams: ProcessStreams
   var child: Child?
   var tokens: [EventLoop.Token] = []
   /// The pid of the process that is just ending: its group may still be signalled.

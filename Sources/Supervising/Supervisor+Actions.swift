@@ -43,9 +43,11 @@ extension Supervisor {
   func spawn(_ process: ProcessID, _ specification: ProcessSpecification) {
     guard let state = rowStates[process] else { return }
     do throws(SystemError) {
+      let descriptors = try state.streams.open(null: null)
+      defer { descriptors.closeAll() }
       let child = try Child.spawn(
-        specification, environment: environment, umask: configuration.umask, output: state.output,
-        errorOutput: state.errorOutput)
+        specification, environment: environment, umask: configuration.umask, streams: descriptors)
+      state.streams.processStarted()
       rowStates[process]?.child = child
       rowStates[process]?.startedAt = SystemClock.now
       rowStates[process]?.status = ""
@@ -67,16 +69,8 @@ extension Supervisor {
 
   func watch(_ child: Child, of process: ProcessID) throws(SystemError) {
     let pid = child.pid
-    var tokens = [try loop.add(child.pidDescriptor) { [unowned self] in ended(pid) }]
-    for index in child.outputs.indices {
-      var token: EventLoop.Token?
-      token = try loop.add(child.outputs[index].descriptor) { [unowned self, unowned child] in
-        // An output that has ended is not waited for; the descriptor is closed with the child.
-        if child.move(output: index, through: buffer, readsMax: 4), let token { loop.remove(token) }
-      }
-      if let token { tokens.append(token) }
-    }
-    rowStates[process]?.tokens = tokens
+    let token = try loop.add(child.pidDescriptor) { [unowned self] in ended(pid) }
+    rowStates[process]?.tokens = [token]
   }
 
   func signal(_ number: Int32, group: Bool, _ process: ProcessID) {

@@ -7,11 +7,11 @@ internal import Daemon
 
 /// How processes end.
 extension Supervisor {
-  /// A child has ended: the next one is spawned first, then the output of the old one is fetched, then it is reaped.
+  /// A child has ended: the next one is spawned first, then it is reaped.
   func ended(_ pid: Int32) {
     var status: Int32 = 0
     guard let process = processByPid[pid], bh_peek_exit(pid, &status) == pid, let state = rowStates[process],
-      let child = state.child
+      state.child != nil
     else { return }
     processByPid[pid] = nil
     for token in state.tokens { loop.remove(token) }
@@ -19,9 +19,9 @@ extension Supervisor {
     rowStates[process]?.tokens = []
     rowStates[process]?.endingPid = pid
     rowStates[process]?.endedAt = SystemClock.now
+    state.streams.processEnded()
     handle(.exited(ProcessExit(waitStatus: status)), process)
     rowStates[process]?.endingPid = nil
-    for index in child.outputs.indices { _ = child.move(output: index, through: buffer, readsMax: 64) }
     waitpid(pid, nil, 0)
   }
 

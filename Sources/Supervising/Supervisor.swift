@@ -9,8 +9,8 @@ internal import Market
 
 /// Runs the processes of a configuration until it is told to stop: the shell around `ProcessTable`.
 ///
-/// One thread and one loop: children's ends by pidfd, signals by signalfd, deadlines by one timerfd, output by pipes,
-/// control and bus by their descriptors. It belongs to the thread that made it.
+/// One thread and one loop: children's ends by pidfd, signals by signalfd, deadlines by one timerfd, control and
+/// bus by their descriptors; output has a thread of its own. It belongs to the thread that made it.
 public final class Supervisor {
   /// What it was started with.
   public let configuration: SupervisorConfiguration
@@ -33,7 +33,9 @@ public final class Supervisor {
   var armedDeadline: Int64?
   var restDeadline: Int64?
   var isShutdownWanted = false
-  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+  let pump: OutputPump
+  /// What stands for a channel that goes nowhere.
+  let null: Int32
   var waiters: [ObjectIdentifier: Waiter] = [:]
 
   /// Takes the run directory; nothing is started yet.
@@ -48,6 +50,7 @@ public final class Supervisor {
     let run = configuration.runDirectory
     try FilePaths.makeDirectories(run)
     try FilePaths.makeDirectories(run + "/bus", mode: 0o700)
+    try FilePaths.makeDirectories(ProcessStreams.directory(runDirectory: run), mode: 0o700)
     let outputs = configuration.processes.flatMap { [$0.output.file, $0.errorOutput.file].compactMap(\.self) }
     for file in Set(outputs + configuration.pidFiles + configuration.controlSockets) {
       try FilePaths.makeDirectories(FilePaths.directory(of: file))
@@ -59,10 +62,13 @@ public final class Supervisor {
     timer = try systemCall("timerfd_create") { bh_timerfd() }
     loop = try EventLoop()
     notifySocket = try NotifySocket(path: SupervisorConfiguration.notifySocket(runDirectory: run))
+    pump = try OutputPump()
+    null = try systemCall("open /dev/null") { bh_open("/dev/null", O_RDWR | O_CLOEXEC, 0) }
     for specification in configuration.processes { add(specification) }
     board = openBoard()
     control = try ControlServer(supervisor: self)
     _ = try loop.add(signals) { [unowned self] in takeSignals() }
+    _ = try loop.add(pump.taps.descriptor) { [unowned self] in pump.taps.deliver() }
     _ = try loop.add(timer) { [unowned self] in timerFired() }
     _ = try loop.add(notifySocket.descriptor) { [unowned self] in takeNotifications() }
     for pidFile in configuration.pidFiles.dropFirst() {
@@ -71,7 +77,7 @@ public final class Supervisor {
   }
 
   deinit {
-    buffer.deallocate()
+    close(null)
     close(timer)
     close(signals)
   }
@@ -92,6 +98,9 @@ public final class Supervisor {
     }
     control?.stop()
     try endOrphans()
+    pump.end(limitMilliseconds: 2000)
+    for state in rowStates.values { state.streams.remove() }
+    rmdir(ProcessStreams.directory(runDirectory: configuration.runDirectory))
     for pidFile in configuration.pidFiles.dropFirst() { unlink(pidFile) }
     Log.info("supervisor ends")
   }
@@ -113,7 +122,7 @@ public final class Supervisor {
   func add(_ specification: ProcessSpecification) {
     let process = table.add(specification, seed: UInt64.random(in: 0...UInt64.max))
     rowStates[process] = RowState(
-      output: LogFile(specification.output), errorOutput: LogFile(specification.errorOutput))
+      streams: ProcessStreams(specification, runDirectory: configuration.runDirectory, pump: pump))
   }
 
   func openBoard() -> ProcessBoard? {
@@ -169,7 +178,10 @@ public final class Supervisor {
     while let signal = (try? Signals.read(signals)) ?? nil {
       switch signal {
       case SIGCHLD: reap()
-      case SIGHUP, SIGUSR2: Log.info("signal is ignored", ["signal": SignalNames.name(signal)])
+      case SIGUSR2:
+        Log.info("logs are opened again")
+        pump.reopen()
+      case SIGHUP: Log.info("signal is ignored", ["signal": SignalNames.name(signal)])
       default: shutDown()
       }
     }

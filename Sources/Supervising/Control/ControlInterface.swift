@@ -314,7 +314,10 @@ final class ControlInterface {
 
   private func registerLogs() {
     func file(_ arguments: ControlArguments, isError: Bool) throws(ControlFault) -> String? {
-      let row = supervisor.table[try single(arguments.text(0))]
+      let process = try single(arguments.text(0))
+      // What it has said already is to be seen.
+      supervisor.rowStates[process]?.streams.drain(limitMilliseconds: 100)
+      let row = supervisor.table[process]
       return isError ? row?.specification.errorOutput.file : row?.specification.output.file
     }
     for isError in [false, true] {

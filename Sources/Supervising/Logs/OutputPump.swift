@@ -1,0 +1,88 @@
+internal import CLinux
+internal import Daemon
+internal import Synchronization
+
+#if canImport(Glibc)
+  internal import Glibc
+#endif
+
+/// Moves what processes say from their pipes to their logs, on a thread of its own.
+///
+/// The main loop tells it what to do by orders and never waits for a disk. The corresponding C function is
+/// `epoll_wait`.
+///
+/// Sound as `Sendable`: `orders` and `taps` are made for several threads, descriptors never change, and everything in
+/// `state` belongs to the pump's thread.
+final class OutputPump: @unchecked Sendable {
+  enum Order: Sendable {
+    case add(OutputStream)
+    case prepare([OutputStream])
+    case remove([OutputStream], Completion?)
+    case watch(InputChannel, descriptor: Int32)
+    case drain([OutputStream], Completion?)
+    case clear([OutputStream], Cleared)
+    case reopen
+    case end(Completion)
+  }
+
+  /// What became of an order to empty files.
+  final class Cleared: Sendable {
+    let completion: Completion
+    let failure = Mutex<SystemError?>(nil)
+
+    init() throws(SystemError) { completion = try Completion() }
+  }
+
+  /// What streams hand to the main loop.
+  let taps: Taps
+  private let orders: Mailbox<Order>
+  private let state: PumpState
+
+  /// Starts the thread.
+  /// - Throws: `SystemError`.
+  init() throws(SystemError) {
+    taps = try Taps()
+    orders = try Mailbox()
+    state = try PumpState(orders: orders, taps: taps)
+    try PumpThread.start { [state] in state.run() }
+  }
+
+  /// Reads a stream from now on.
+  func add(_ stream: OutputStream) { orders.post(.add(stream)) }
+
+  /// Makes the logs of streams where they are not there.
+  func prepare(_ streams: [OutputStream]) { orders.post(.prepare(streams)) }
+
+  /// Reads what is in the streams once more, and then no more.
+  func remove(_ streams: [OutputStream]) { orders.post(.remove(streams, nil)) }
+
+  /// Goes on sending to a standard input as soon as the process reads.
+  func watch(_ input: InputChannel, _ descriptor: Int32) { orders.post(.watch(input, descriptor: descriptor)) }
+
+  /// Writes what is in the streams' pipes to the logs before it returns, or gives up.
+  func drain(_ streams: [OutputStream], limitMilliseconds: Int32) {
+    guard !streams.isEmpty, let completion = try? Completion() else { return }
+    orders.post(.drain(streams, completion))
+    _ = completion.wait(milliseconds: limitMilliseconds)
+  }
+
+  /// Empties the logs of streams.
+  /// - Throws: `SystemError` where one cannot be emptied, or not soon.
+  func clear(_ streams: [OutputStream]) throws(SystemError) {
+    let cleared = try Cleared()
+    orders.post(.clear(streams, cleared))
+    guard cleared.completion.wait(milliseconds: 1000) else { throw SystemError("clear logs", code: ETIMEDOUT) }
+    if let failure = cleared.failure.withLock({ $0 }) { throw failure }
+  }
+
+  /// Opens all logs again, because somebody has moved them away.
+  func reopen() { orders.post(.reopen) }
+
+  /// Writes everything that is in the pipes, and ends the thread.
+  /// - Parameter limitMilliseconds: how long it waits at most.
+  func end(limitMilliseconds: Int32) {
+    guard let completion = try? Completion() else { return }
+    orders.post(.end(completion))
+    _ = completion.wait(milliseconds: limitMilliseconds)
+  }
+}
