@@ -35,6 +35,8 @@ public enum Topic {
   public static let profit = "pnl/"
   /// The process table: `process/NAME`, the last value on join.
   public static let process = "process/"
+  /// What needs a person: `alert/NAME` of whoever says so; the last ones on join.
+  public static let alert = "alert/"
   /// Counters of each process: `health/NAME`.
   public static let health = "health/"
   /// What the simulator planted: `planted/STRATEGY`.

@@ -1,14 +1,24 @@
 internal import Bus
 
-/// The process table on the bus: `process/NAME`, each change, and the whole of it for whoever joins.
+/// The process table on the bus: `process/NAME`, each change, and the whole of it for whoever joins; alerts as well.
 final class ProcessBoard {
   private let publisher: Publisher
   private let poller = Poller()
   private var topics: [String: TopicHandle] = [:]
   private var polled: Int32 = -1
+  private let alertTopic: TopicHandle
+  /// The last alerts, for whoever joins.
+  private var alerts: [AlertMessage] = []
+  private static let alertsMax = 50
 
   init(runDirectory: String, highWaterMark: Int) throws(BusError) {
     publisher = try Publisher(name: "supervisor", runDirectory: runDirectory, highWaterMark: highWaterMark)
+    alertTopic = publisher.topic(Topic.alert + "supervisor")
+  }
+
+  func publish(_ alert: AlertMessage) {
+    alerts = alerts.suffix(Self.alertsMax - 1) + [alert]
+    publisher.publish(alertTopic) { alert.encode($0) }
   }
 
   func publish(_ message: ProcessMessage) {
@@ -33,6 +43,7 @@ final class ProcessBoard {
         guard let message = message(process) else { continue }
         publisher.publishSnapshot(request, topic(message)) { message.encode($0) }
       }
+      for alert in alerts { publisher.publishSnapshot(request, alertTopic) { alert.encode($0) } }
       publisher.endSnapshot(request)
     }
   }

@@ -54,6 +54,14 @@ public enum ProcessExit: Hashable, Sendable {
     self = status & 0x7F == 0 ? .code(Int(status >> 8) & 0xFF) : .signal(status & 0x7F)
   }
 
+  /// The signal that ended it; nil where none did.
+  public var signal: Int? {
+    switch self {
+    case .code: nil
+    case .signal(let number): Int(number)
+    }
+  }
+
   /// What `exitstatus` says: the code, or −1 for a signal.
   public var status: Int {
     switch self {

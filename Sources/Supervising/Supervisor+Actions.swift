@@ -34,7 +34,7 @@ extension Supervisor {
         "process", ["name": row.specification.fullName, "from": from.name, "to": to.name, "pid": pidText(row.record)])
       publish(process)
     case .updated: publish(process)
-    case .alert(let text): Log.warning("process needs care", ["name": row.specification.fullName, "reason": text])
+    case .alert(let text): alert(text, about: row.specification.fullName)
     }
   }
 

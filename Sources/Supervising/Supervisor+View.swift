@@ -24,6 +24,12 @@ extension Supervisor {
     if let message = message(of: process) { board?.publish(message) }
   }
 
+  /// Tells people, by the log and by the bus.
+  func alert(_ text: String, about subject: String) {
+    Log.warning("process needs care", ["name": subject, "reason": text])
+    board?.publish(AlertMessage(time: SystemClock.now, subject: subject, text: text))
+  }
+
   func message(of process: ProcessID) -> ProcessMessage? {
     guard let row = table[process] else { return nil }
     let information = ProcessInformation(self, process, row)
@@ -31,6 +37,8 @@ extension Supervisor {
       name: row.specification.name, group: row.specification.group, state: row.record.state.name,
       pid: row.record.pid ?? 0, startedAt: rowStates[process]?.startedAt ?? Timestamp(nanoseconds: 0),
       restarts: row.record.restarts, isReady: row.record.isReady, exitStatus: row.record.lastExit?.status,
-      description: information.description)
+      description: information.description, program: row.specification.program, endedAt: rowStates[process]?.endedAt,
+      exitSignal: row.record.lastExit?.signal, failures: row.record.failures, status: statusText(of: process),
+      waitsFor: information.waitsFor)
   }
 }

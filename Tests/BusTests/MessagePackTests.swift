@@ -153,7 +153,9 @@ struct MessagePackTests {
 
   static let process = ProcessMessage(
     name: "scanner", group: "g", state: "RUNNING", pid: 4711, startedAt: time, restarts: 3, isReady: true,
-    exitStatus: -9, description: "pid 4711")
+    exitStatus: -9, description: "pid 4711", program: "p", endedAt: time, exitSignal: 9, failures: 2, status: "busy",
+    waitsFor: ["a", "g:b"])
+  static let alert = AlertMessage(time: time, subject: "scanner", text: "watchdog")
   static let planted = PlantedArbitrage(
     id: 5, strategy: .negRisk, eventID: "e", marketID: "", isSell: true, startedAt: time, endedAt: nil,
     profitPerSet: Money(raw: 4))
@@ -175,6 +177,7 @@ struct MessagePackTests {
       ({ order.encode($0) }, { try Order(&$0) == order }),
       ({ fill.encode($0) }, { try Fill(&$0) == fill }),
       ({ process.encode($0) }, { try ProcessMessage(&$0) == process }),
+      ({ alert.encode($0) }, { try AlertMessage(&$0) == alert }),
       ({ planted.encode($0) }, { try PlantedArbitrage(&$0) == planted }),
       ({ health.encode($0) }, { try HealthMessage(&$0) == health }),
       ({ ticker.encode($0) }, { try Ticker(&$0) == ticker }),

@@ -58,6 +58,19 @@ private func fill(_ sequence: Int64) throws -> Fill {
     #expect(state.sortedProcesses.map(\.name) == ["scanner"])
   }
 
+  @Test mutating func `alerts are kept, the newest first, and one that comes again counts once`() throws {
+    for number in 0..<60 {
+      let alert = AlertMessage(time: noon(plus: Int64(number)), subject: "scanner", text: "watchdog \(number)")
+      state.add(alert)
+      state.add(alert)
+    }
+    #expect(state.alertCount == 60)
+    let root = try JSONDocument(state.json(name: "dashboard", now: noon)).root
+    #expect(root["alerts"]?.count == DashboardState.alertsMax)
+    #expect(root["alerts"]?[0]?["text"]?.string == "watchdog 59")
+    #expect(state.metrics(now: noon).contains("bulkhead_alerts_total 60\n"))
+  }
+
   @Test mutating func `an opportunity is open until it closes, and counts once`() throws {
     state.add(try opportunity(1, .opened, found: noon))
     state.add(try opportunity(1, .changed, found: noon, updated: noon(plus: 5)))

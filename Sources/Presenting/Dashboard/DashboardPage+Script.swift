@@ -177,8 +177,11 @@ extension DashboardPage {
         ['ready', '', row => row.ready ? 'yes' : 'no'], ['pid', 'n', row => row.pid > 0 ? String(row.pid) : '–'],
         ['uptime', 'n', row => life(row.uptime_seconds)],
         ['restarts', 'n', row => [number(row.restarts, 0), row.restarts > 0 ? 'warn' : '']],
-        ['', '', (row, cell) => buttons(row, cell, state.name)], ['says', 'faint', row => row.description.startsWith('pid ') ? '' : row.description],
+        ['', '', (row, cell) => buttons(row, cell, state.name)], ['says', 'faint', row => row.description.startsWith('pid ') ? row.status : row.description],
       ], state.processes, 'the supervisor has not been heard yet');
+      table('alerts', [
+        ['time', '', row => clock(row.time)], ['process', '', row => row.subject], ['reason', 'wide', row => row.text],
+      ], state.alerts.slice(0, 10), 'none');
       table('opportunities', [
         ['state', '', row => [row.state, row.state === 'open' ? 'good' : 'faint']],
         ['strategy', '', row => row.strategy], ['event', '', row => short(row.event)],

@@ -43,7 +43,8 @@ public final class DashboardService {
     subscriber = try Subscriber(
       name: name,
       topics: [
-        Topic.process, Topic.health, Topic.opportunity, Topic.order, Topic.fill, Topic.position, Topic.settlement,
+        Topic.process, Topic.alert, Topic.health, Topic.opportunity, Topic.order, Topic.fill, Topic.position,
+        Topic.settlement,
         Topic.profit,
       ], highWaterMark: highWaterMark, reconnectMilliseconds: reconnect)
     counters = try Subscriber(

@@ -28,6 +28,7 @@ extension DashboardState {
       fillReport.write(&writer)
       writeProfit(&writer)
       writeCounts(&writer)
+      writeAlerts(&writer)
       writeHealth(&writer, now)
     }
     return writer.text + "\n"
@@ -41,6 +42,7 @@ extension DashboardState {
     var report = Report([
       .init("name", nil), .init("group", nil), .init("state", nil), .init("pid", nil), .init("uptime_seconds", nil),
       .init("restarts", nil), .init("ready", nil), .init("exit_status", nil), .init("description", nil),
+      .init("status", nil),
     ])
     for process in sortedProcesses {
       let uptime = Double(now.nanoseconds(since: process.startedAt)) / 1e9
@@ -48,7 +50,7 @@ extension DashboardState {
         .text(process.name), .text(process.group), .text(process.state), .integer(Int64(process.pid)),
         process.pid > 0 ? .seconds(max(0, uptime)) : .none, .integer(Int64(process.restarts)),
         .boolean(process.isReady), process.exitStatus.map { .integer(Int64($0)) } ?? .none,
-        .text(process.description),
+        .text(process.description), .text(process.status),
       ])
     }
     return report
@@ -151,6 +153,18 @@ extension DashboardState {
       writer.field("books_live", liveBookCount)
       writer.field("messages_missed", missedCount)
       writer.field("messages_malformed", malformedCount)
+    }
+  }
+
+  private func writeAlerts(_ writer: inout JSONWriter) {
+    writer.array("alerts") { writer in
+      for alert in alerts.reversed() {
+        writer.object { writer in
+          writer.field("time", alert.time.description)
+          writer.field("subject", alert.subject)
+          writer.field("text", alert.text)
+        }
+      }
     }
   }
 

@@ -9,6 +9,8 @@ package struct DashboardState: Sendable {
   package static let recentMax = 200
   /// How many opportunities are kept that are not open any more.
   package static let closedMax = 50
+  /// How many alerts are kept.
+  package static let alertsMax = 50
   /// How many points the line of equity has at the most; half of them go when there are more.
   package static let pointsMax = 600
   /// How many ids of orders are remembered, so that none counts twice.
@@ -49,6 +51,10 @@ package struct DashboardState: Sendable {
   package private(set) var closed: [Opportunity] = []
   /// How many opportunities opened, by strategy.
   package private(set) var opened: [Strategy: Int] = [:]
+  /// The last alerts, the newest last.
+  package private(set) var alerts: [AlertMessage] = []
+  /// How many alerts were heard.
+  package private(set) var alertCount = 0
   /// How many orders were heard of.
   package private(set) var orderCount = 0
   /// The newest fill's sequence: the journal's count of all fills.
@@ -88,6 +94,8 @@ package struct DashboardState: Sendable {
         add(try HealthMessage(&body), epoch: epoch, now: now)
       } else if topic.hasPrefix(Topic.process) {
         add(try ProcessMessage(&body))
+      } else if topic.hasPrefix(Topic.alert) {
+        add(try AlertMessage(&body))
       } else if topic.hasPrefix(Topic.opportunity) {
         add(try Opportunity(&body))
       } else if topic.hasPrefix(Topic.order) {
@@ -117,6 +125,13 @@ package struct DashboardState: Sendable {
       return
     }
     processes[process.name] = process
+  }
+
+  /// Takes an alert; one that comes again with a snapshot counts once.
+  package mutating func add(_ alert: AlertMessage) {
+    guard !alerts.contains(alert) else { return }
+    alerts = alerts.suffix(Self.alertsMax - 1) + [alert]
+    alertCount += 1
   }
 
   /// Takes counters; those of a publisher that started anew make void what it found before.
