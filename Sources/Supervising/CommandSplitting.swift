@@ -1,46 +1,46 @@
-/// Takes a command apart as a POSIX shell would, without expanding anything.
+/// Takes a command apart as Python's `shlex.split` does, which is as a POSIX shell does without expanding anything.
 ///
-/// Words are separated by blanks; single quotes keep all, double quotes keep all but `\"` and `\\`, a backslash keeps
-/// the next character.
+/// Words are separated by blanks, tabs and line ends; single quotes keep all, double quotes keep all but `\"` and `\\`,
+/// a backslash keeps the next character.
 /// - Parameter text: the command.
 /// - Returns: its words, or nil where a quote or an escape is not ended.
 func splitCommand(_ text: String) -> [String]? {
   var words: [String] = []
-  var word: String?
-  var rest = text[...]
-  while let character = rest.popFirst() {
-    switch character {
-    case "'":
-      guard let end = rest.firstIndex(of: "'") else { return nil }
-      word = (word ?? "") + rest[..<end]
-      rest = rest[rest.index(after: end)...]
-    case "\"":
+  var word: [UInt8]?
+  var rest = Array(text.utf8)[...]
+  while let byte = rest.popFirst() {
+    switch byte {
+    case UInt8(ascii: "'"):
+      guard let end = rest.firstIndex(of: byte) else { return nil }
+      word = (word ?? []) + rest[..<end]
+      rest = rest[(end + 1)...]
+    case UInt8(ascii: "\""):
       guard let quoted = takeQuoted(&rest) else { return nil }
-      word = (word ?? "") + quoted
-    case "\\":
+      word = (word ?? []) + quoted
+    case UInt8(ascii: "\\"):
       guard let next = rest.popFirst() else { return nil }
-      word = (word ?? "") + String(next)
-    case _ where character.isWhitespace:
-      if let finished = word { words.append(finished) }
+      word = (word ?? []) + [next]
+    case 0x20, 0x09, 0x0A, 0x0D:
+      if let finished = word { words.append(String(decoding: finished, as: UTF8.self)) }
       word = nil
     default:
-      word = (word ?? "") + String(character)
+      if word?.append(byte) == nil { word = [byte] }
     }
   }
-  if let finished = word { words.append(finished) }
+  if let finished = word { words.append(String(decoding: finished, as: UTF8.self)) }
   return words
 }
 
-private func takeQuoted(_ rest: inout Substring) -> String? {
-  var result = ""
-  while let character = rest.popFirst() {
-    switch character {
-    case "\"": return result
-    case "\\":
+private func takeQuoted(_ rest: inout ArraySlice<UInt8>) -> [UInt8]? {
+  var result: [UInt8] = []
+  while let byte = rest.popFirst() {
+    switch byte {
+    case UInt8(ascii: "\""): return result
+    case UInt8(ascii: "\\"):
       guard let next = rest.popFirst() else { return nil }
-      if next != "\"", next != "\\" { result += "\\" }
-      result += String(next)
-    default: result += String(character)
+      if next != UInt8(ascii: "\""), next != UInt8(ascii: "\\") { result.append(byte) }
+      result.append(next)
+    default: result.append(byte)
     }
   }
   return nil

@@ -3,30 +3,27 @@ internal import Daemon
 /// Reads `depends_on` of `[bulkhead:program:x]`, and resolves it to processes.
 struct DependencyReader {
   let file: ConfigurationFile
-  let names: [String: String]
+  let names: Expansion.Names
   let processes: [ProcessSpecification]
   private(set) var errors: [ConfigurationError] = []
   /// For each program, the programs that it waits for, in the order of the file.
   private var needed: [String: [String]] = [:]
 
-  init(file: ConfigurationFile, names: [String: String], processes: [ProcessSpecification]) {
+  init(file: ConfigurationFile, names: Expansion.Names, processes: [ProcessSpecification]) {
     self.file = file
     self.names = names
     self.processes = processes
   }
 
-  /// The processes, each with what it depends on.
-  mutating func read() -> [ProcessSpecification] {
+  /// For each program, the full names of the processes that it waits for.
+  mutating func read() -> [String: [String]] {
     for section in file.sections {
       if let program = Self.program(of: section) { readSection(section, program: program) }
     }
     findCycles()
-    guard errors.isEmpty else { return processes }
-    return processes.map { process in
-      var result = process
-      let programs = needed[process.program] ?? []
-      result.dependencies = processes.filter { programs.contains($0.program) }.map(\.fullName).sorted()
-      return result
+    guard errors.isEmpty else { return [:] }
+    return needed.mapValues { programs in
+      processes.filter { programs.contains($0.program) }.map(\.fullName).sorted()
     }
   }
 
@@ -49,12 +46,12 @@ struct DependencyReader {
 
   /// The programs of a name: the one that has it, or those of the group that has it.
   private func programs(named name: String) -> [String] {
-    if ["program:", "fcgi-program:", "eventlistener:"].contains(where: { file.section($0 + name) != nil }) {
+    if ProgramReader.families.contains(where: { file.section($0 + name) != nil }) {
       return [name]
     }
     guard let group = file.section("group:" + name) else { return [] }
     var reader = SectionReader(group, family: "group:", names: names)
-    return reader.list("programs")
+    return reader.words("programs")
   }
 
   /// A program that waits for itself, through others or not, would never start.

@@ -14,7 +14,7 @@ public struct OutputSpecification: Hashable, Sendable {
   public var usesSyslog = false
 
   /// Whether anybody wants it.
-  public var goesSomewhere: Bool { file != nil }
+  public var goesSomewhere: Bool { file != nil || captureMax > 0 || emitsEvents || usesSyslog }
 
   /// An output by its parts.
   public init(file: String?, sizeMax: Int, backups: Int) {
@@ -62,12 +62,24 @@ public struct ProcessSpecification: Hashable, Sendable {
     }
   }
 
+  /// What kind of process it is.
+  public enum Kind: Hashable, Sendable {
+    /// One of `[program:x]`.
+    case program
+    /// One of `[eventlistener:x]`: its standard input and output carry events.
+    case eventListener
+    /// One of `[fcgi-program:x]`: its standard input is a listening socket.
+    case fastCGI(SharedSocketSpecification)
+  }
+
   /// The process's name; unique in its group.
   public let name: String
   /// The group's name.
   public let group: String
   /// The name of its section: `x` of `[program:x]`.
   public let program: String
+  /// What kind of process it is.
+  public let kind: Kind
   /// The place in the order of starting.
   public let sortKey: SortKey
   /// Whether it starts with the supervisor.
@@ -78,6 +90,8 @@ public struct ProcessSpecification: Hashable, Sendable {
   public var dependencies: [String] = []
   /// The program, as a path.
   public let executable: String
+  /// Why the program could not be run when the configuration was read; nil where it could.
+  public let executableProblem: ExecutableProblem?
   /// The arguments, the program's name first.
   public let arguments: [String]
   /// The directory that it works in; nil: that of the supervisor.

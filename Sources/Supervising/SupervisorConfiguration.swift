@@ -25,7 +25,11 @@ public struct SupervisorConfiguration: Sendable {
   public let shutdownLimitNanoseconds: Int64
   /// Whom the supervisor shall become; nil: it stays who it is.
   public let user: UserIdentity?
-  /// The processes.
+  /// What concerns the supervisor's own process and log.
+  public let daemon: DaemonSpecification
+  /// The groups, in the order of starting.
+  public let groups: [GroupSpecification]
+  /// The processes of all groups.
   public let processes: [ProcessSpecification]
   /// What was understood and is not done.
   public let warnings: [String]
@@ -46,16 +50,29 @@ public struct SupervisorConfiguration: Sendable {
   public static func read(
     path: String, environment: [String: String], counts: [String: Int] = [:]
   ) -> (configuration: SupervisorConfiguration?, errors: [ConfigurationError]) {
-    let file = ConfigurationFile(path: path, environment: environment)
+    let surroundings = Surroundings.machine
+    let file = ConfigurationFile(path: path, environment: environment, hostName: surroundings.hostName)
+    return read(file, environment: environment, counts: counts, surroundings: surroundings)
+  }
+
+  /// Does the same with a file that has been parsed.
+  /// - Parameters:
+  ///   - file: the file.
+  ///   - environment: overrides and expansions, and what the children get.
+  ///   - counts: how many processes programs have, where that is not what `numprocs` says.
+  ///   - surroundings: the machine that it is for.
+  /// - Returns: the configuration, or every mistake in it.
+  public static func read(
+    _ file: ConfigurationFile, environment: [String: String], counts: [String: Int] = [:],
+    surroundings: Surroundings
+  ) -> (configuration: SupervisorConfiguration?, errors: [ConfigurationError]) {
     let (settings, generalErrors) = Settings.read(file, environment: environment)
     var errors = generalErrors
     func section(_ name: String) -> ConfigurationFile.Section {
       file.section(name) ?? ConfigurationFile.Section(emptySection: name, of: file)
     }
 
-    var names = Expansion.names(environment: environment)
-    names["here"] = file.directory
-    names["host_node_name"] = SystemLookup.hostName
+    var names = Expansion.Names(variables: environment, texts: ["here": file.directory])
     var general = SectionReader(section("supervisord"), family: "supervisord", names: names)
     var server = SectionReader(section("unix_http_server"), family: "unix_http_server", names: names)
     var extra = SectionReader(section("bulkhead:supervisor"), family: "bulkhead:supervisor", names: names)
@@ -68,36 +85,50 @@ public struct SupervisorConfiguration: Sendable {
       "NOTIFY_SOCKET": notifySocket(runDirectory: runDirectory),
       "SUPERVISOR_SERVER_URL": "unix://" + (server.path("file") ?? controlSocket(runDirectory: runDirectory)),
     ]
-    for pair in general.keyValues("environment") {
+    for pair in general.keyValuesExpandedTwice("environment") {
       childEnvironment[pair.key] = pair.value
-      names["ENV_" + pair.key] = pair.value
+      names.variables[pair.key] = pair.value
     }
     // The file may name itself for other supervisors; here it is known.
-    childEnvironment["BULKHEAD_CONF"] = FilePaths.absolute(path)
+    childEnvironment["BULKHEAD_CONF"] = FilePaths.absolute(file.path)
+    let daemon = DaemonSpecification(&general, runDirectory: runDirectory, surroundings: surroundings)
     var programs = ProgramReader(
-      file: file, environment: environment, names: names, childEnvironment: childEnvironment,
-      logDirectory: general.path("childlogdir") ?? runDirectory + "/logs", counts: counts)
+      file: file,
+      setting: ProgramReader.Setting(
+        names: names, surroundings: surroundings, childEnvironment: childEnvironment,
+        searchPath: childEnvironment["PATH"] ?? environment["PATH"] ?? Surroundings.searchPath,
+        logDirectory: daemon.childLogDirectory, directory: daemon.workingDirectory, counts: counts))
     programs.read()
-    var user: UserIdentity?
-    if let wanted = general.optionalText("user") {
-      user = SystemLookup.user(wanted)
-      if user == nil { general.fail("user", "expected a user of this host, found \(jsonQuoted(wanted))") }
-      if let user, geteuid() != 0, user.uid != geteuid() {
-        general.fail("user", "expected the user that the supervisor runs as, because it is not root")
-      }
-    }
     let configuration = SupervisorConfiguration(
-      path: FilePaths.absolute(path), settings: settings, runDirectory: runDirectory,
+      path: FilePaths.absolute(file.path), settings: settings, runDirectory: runDirectory,
       controlSockets: unique([controlSocket(runDirectory: runDirectory), server.path("file")]),
       controlMode: server.integer("chmod"),
       pidFiles: unique([runDirectory + "/supervisor.pid", general.path("pidfile")]),
       identifier: general.text("identifier"), umask: general.integer("umask"),
       shutdownLimitNanoseconds: extra.nanoseconds("shutdown_limit_s"),
-      user: user.flatMap { $0.uid == geteuid() ? nil : $0 }, processes: programs.processes, warnings: warnings(file))
-    for error in general.errors + server.errors + extra.errors + programs.errors where !errors.contains(error) {
+      user: user(&general, surroundings: surroundings), daemon: daemon, groups: programs.groups,
+      processes: programs.groups.flatMap(\.processes),
+      warnings: (file.warnings + programs.warnings).map(\.description) + warnings(file))
+    for error in general.errors + server.errors + extra.errors + programs.errors + pluginErrors(file)
+    where !errors.contains(error) {
       errors.append(error)
     }
     return (errors.isEmpty ? configuration : nil, errors)
+  }
+
+  /// Whom the supervisor is to become; nil where that is who it is.
+  private static func user(_ general: inout SectionReader, surroundings: Surroundings) -> UserIdentity? {
+    guard general.has("user") else { return nil }
+    let wanted = general.text("user")
+    guard let user = surroundings.user(wanted) else {
+      general.fail("user", "expected a user of this host, found \(jsonQuoted(wanted))")
+      return nil
+    }
+    let own = geteuid()
+    if own != 0, user.uid != own {
+      general.fail("user", "expected the user that the supervisor runs as, because it is not root")
+    }
+    return user.uid == own ? nil : user
   }
 
   private static func unique(_ paths: [String?]) -> [String] {
@@ -106,10 +137,29 @@ public struct SupervisorConfiguration: Sendable {
     }
   }
 
+  private static let mainInterface = "supervisor.rpcinterface:make_main_rpcinterface"
+
+  /// Interfaces must say who makes them.
+  private static func pluginErrors(_ file: ConfigurationFile) -> [ConfigurationError] {
+    let key = "supervisor.rpcinterface_factory"
+    return file.sections.filter { $0.name.hasPrefix("rpcinterface:") && $0.entry(key) == nil }.map { section in
+      section.error("expected a key \"\(key)\"")
+    }
+  }
+
   private static func warnings(_ file: ConfigurationFile) -> [String] {
     file.sections.compactMap { section in
-      if section.name.hasPrefix("eventlistener:") || section.name.hasPrefix("fcgi-program:") {
-        return "[\(section.name)] is understood and not started"
+      let family = Schema.family(ofSection: section.name)
+      if family == nil {
+        return section.error("the section is not known, and passed over").description
+      }
+      if family == "rpcinterface:", let entry = section.entry("supervisor.rpcinterface_factory"),
+        entry.value != mainInterface
+      {
+        return section.error(entry, "is not there; only \(mainInterface) is").description
+      }
+      if section.name.hasPrefix("unix_http_server:") || section.name.hasPrefix("inet_http_server:") {
+        return section.error("a second server is understood and not served").description
       }
       return section.name == "inet_http_server" ? "[inet_http_server] is understood and not served" : nil
     }

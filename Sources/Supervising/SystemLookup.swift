@@ -21,34 +21,50 @@ enum SystemLookup {
       name: String(cString: name), home: String(cString: home))
   }
 
-  /// Why a program cannot be run.
-  enum ProgramFailure: Error {
-    case notFound, notExecutable
+  /// A group's number by its name or number.
+  ///
+  /// The corresponding C functions are `getgrnam` and `getgrgid`.
+  static func group(_ text: String) -> UInt32? {
+    (UInt32(text).map { getgrgid($0) } ?? getgrnam(text))?.pointee.gr_gid
+  }
+
+  /// A path with the home of a user in place of a `~` or `~user` at its beginning.
+  static func atHome(_ path: String) -> String {
+    guard path.hasPrefix("~") else { return path }
+    let name = path.dropFirst().prefix { $0 != "/" }
+    let rest = path.dropFirst(1 + name.count)
+    let home =
+      name.isEmpty
+      ? getenv("HOME").map { String(cString: $0) } ?? user(String(geteuid()))?.home : user(String(name))?.home
+    guard let home else { return path }
+    return (home.hasSuffix("/") ? String(home.dropLast()) : home) + rest
   }
 
   /// The path of a program: as it stands where it holds a slash, else looked up in `PATH`.
-  static func program(_ name: String, searchPath: String) throws(ProgramFailure) -> String {
+  static func program(_ name: String, searchPath: String) throws(ExecutableProblem) -> String {
     if name.contains("/") {
       try check(name)
       return name
     }
-    var problem = ProgramFailure.notFound
+    var problem = ExecutableProblem(kind: .notFound, path: name)
     for directory in searchPath.split(separator: ":") {
       let path = "\(directory)/\(name)"
-      do throws(ProgramFailure) {
+      do throws(ExecutableProblem) {
         try check(path)
         return path
       } catch {
-        if error == .notExecutable { problem = error }
+        if error.kind != .notFound, problem.kind == .notFound { problem = error }
       }
     }
     throw problem
   }
 
-  private static func check(_ path: String) throws(ProgramFailure) {
+  private static func check(_ path: String) throws(ExecutableProblem) {
     var status = stat()
-    guard stat(path, &status) == 0 else { throw .notFound }
-    guard status.st_mode & S_IFMT == S_IFREG, access(path, X_OK) == 0 else { throw .notExecutable }
+    guard stat(path, &status) == 0 else { throw ExecutableProblem(kind: .notFound, path: path) }
+    if status.st_mode & S_IFMT == S_IFDIR { throw ExecutableProblem(kind: .directory, path: path) }
+    if status.st_mode & 0o111 == 0 { throw ExecutableProblem(kind: .notExecutable, path: path) }
+    if access(path, X_OK) != 0 { throw ExecutableProblem(kind: .notPermitted, path: path) }
   }
 
   /// The name of this host.

@@ -49,7 +49,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("[scaner]\n", ":1: [scaner] expected a known section"),
+    ("[bulkhead:scaner]\n", ":1: [bulkhead:scaner] expected a known section"),
     ("[scanner]\nfull_scan=1\n", ":2: [scanner] full_scan: unknown key; expected one of"),
     ("[scanner]\nfull_scan_s=0\n", "expected an integer from 1 to 3600, found \"0\""),
     ("[scanner]\nfull_scan_s=99999999999999999999\n", "found \"99999999999999999999\""),
@@ -59,11 +59,6 @@ import Testing
     ("[bulkhead]\nmode=wild\n", "expected one of dry-run, paper, live, found \"wild\""),
     ("[bulkhead]\nrun_dir=%(ENV_NOPE)s/x\n", ":2: [bulkhead] run_dir: expected the environment variable NOPE"),
     ("[bulkhead]\nrun_dir=/a%b\n", "expected %(name)s or %% after a percent sign"),
-    (
-      "[bus]\nreconnect_ms=1\nreconnect_ms=2\n",
-      ":3: [bus] reconnect_ms: expected each key once, found it also in line 2"
-    ),
-    ("[bus]\n[scanner]\n[bus]\n", ":3: [bus] expected each section once, found it also at supervisor.conf:1"),
     ("[bus\n", ":1: expected a section such as [name], found \"[bus\""),
     ("[bus]\nhello\n", ":2: [bus] expected \"key = value\", found \"hello\""),
     ("a=1\n", ":1: expected a section before the first key \"a\""),
@@ -75,7 +70,7 @@ import Testing
     ("[program:x]\nenvironment=A=\"1,B=2\n", "expected KEY=\"value\" pairs"),
     ("[program:x]\nexitcodes=0,256\n", "expected integers from 0 to 255"),
     ("[bulkhead:program:x]\nbackoff_initial_ms=0\n", ":2: [bulkhead:program:x] backoff_initial_ms"),
-    ("[program:]\n", ":1: [program:] expected a known section"),
+    ("[program:]\n", ":1: [program:] expected a name after the colon"),
   ])
   func `every mistake has a message with its place`(text: String, expected: String) {
     let found = messages(text)
@@ -84,7 +79,7 @@ import Testing
   }
 
   @Test func `all mistakes are found, not only the first`() {
-    #expect(messages("[scanner]\nfull_scan_s=x\nwhat=1\n[nope]\n[bus]\nreconnect_ms=\n").count == 4)
+    #expect(messages("[scanner]\nfull_scan_s=x\nwhat=1\n[nope]\n[bus]\nreconnect_ms=\n").count == 3)
   }
 
   @Test func `a wrong override names the variable`() {
@@ -146,15 +141,18 @@ import Testing
 
   @Test(arguments: [
     ("a%(x)s", "a7"), ("%(x)03d", "007"), ("%(x)3s|", "  7|"), ("%%(x)s", "%(x)s"), ("plain", "plain"),
-    ("%(ENV_A)s", "b"),
+    ("%(ENV_A)s", "b"), ("%(t)3s|%(t)-3s|", "  7|7  |"), ("%(x)-3d|%(x)+d|%(x)x", "7  |+7|7"),
   ])
   func `expansions are those of supervisord`(text: String, expected: String) throws {
-    #expect(try Expansion.expand(text, names: ["x": "7", "ENV_A": "b"]) == expected)
+    #expect(
+      try Expansion.expand(text, names: .init(variables: ["A": "b"], texts: ["t": "7"], numbers: ["x": 7])) == expected)
   }
 
-  @Test(arguments: ["%", "%(x", "%(x)", "%(x)q", "%(y)s", "%(name)d", "%(x)9999999999999999999d", "%x"])
+  @Test(arguments: ["%", "%(x", "%(x)", "%(x)q", "%(y)s", "%(name)d", "%(x)9999999999999999999d", "%x", "%(name)02d"])
   func `a form that is no expansion is refused`(text: String) {
-    #expect(throws: Expansion.Failure.self) { try Expansion.expand(text, names: ["x": "7", "name": "n"]) }
+    #expect(throws: Expansion.Failure.self) {
+      try Expansion.expand(text, names: .init(texts: ["name": "n"], numbers: ["x": 7]))
+    }
   }
 
   @Test func `environment values may be quoted`() {

@@ -2,33 +2,37 @@
 ///
 /// The dialect is that of Python's `RawConfigParser` as supervisord 4.2 sets it up: `key = value` or `key: value`, keys
 /// without regard to case, comments by `;` and `#` on lines of their own or after a blank, values that go on on
-/// indented lines, `[include] files =` with patterns, `%(here)s` for the directory of the file. Stricter than it in
-/// one point: a section or key that appears twice is a mistake.
+/// indented lines, `[include] files =` with patterns, `[DEFAULT]` for keys of all sections. A section that appears
+/// again goes on; a key that appears again takes the place of the first one, which is a warning.
 public struct ConfigurationFile: Sendable {
   /// One key with its value.
   public struct Entry: Hashable, Sendable {
     /// The key, in lower case.
     public let key: String
-    /// The value, `%(here)s` replaced, other expansions not; lines joined by newlines.
+    /// The value, nothing expanded; lines joined by newlines.
     public let value: String
     /// The file that it stands in.
     public let file: String
     /// The line of the key, from 1.
     public let line: Int
+    /// The directory of that file, absolute: what `%(here)s` stands for.
+    public let directory: String
   }
 
   /// One section with its keys in the order of the file.
   public struct Section: Hashable, Sendable {
     /// The name between the brackets.
     public let name: String
-    /// The file that it stands in.
+    /// The file that it stands in first.
     public let file: String
     /// The line of its head, from 1.
     public let line: Int
     /// The directory of that file, absolute.
     public let directory: String
     /// Its keys.
-    public fileprivate(set) var entries: [Entry]
+    public internal(set) var entries: [Entry]
+    /// The keys of `[DEFAULT]`, which hold where it does not say otherwise.
+    fileprivate var defaults: [Entry] = []
 
     init(name: String, file: String, line: Int, directory: String) {
       self.name = name
@@ -44,7 +48,9 @@ public struct ConfigurationFile: Sendable {
     }
 
     /// The entry of a key.
-    public func entry(_ key: String) -> Entry? { entries.first { $0.key == key } }
+    public func entry(_ key: String) -> Entry? {
+      entries.first { $0.key == key } ?? defaults.first { $0.key == key }
+    }
 
     /// A mistake in this section as a whole.
     public func error(_ problem: String) -> ConfigurationError {
@@ -57,6 +63,28 @@ public struct ConfigurationFile: Sendable {
     }
   }
 
+  /// Where files come from.
+  public struct Source: Sendable {
+    /// The bytes of a file, by its absolute path.
+    public let read: @Sendable (_ path: String) throws(SystemError) -> [UInt8]
+    /// The paths that match a pattern, sorted.
+    public let matching: @Sendable (_ pattern: String) -> [String]
+
+    /// A source by its parts.
+    public init(
+      read: @escaping @Sendable (_ path: String) throws(SystemError) -> [UInt8],
+      matching: @escaping @Sendable (_ pattern: String) -> [String]
+    ) {
+      self.read = read
+      self.matching = matching
+    }
+
+    /// The file system.
+    public static let disk = Source(
+      read: { (path: String) throws(SystemError) -> [UInt8] in try readFile(path, sizeMax: sizeMax) },
+      matching: { FilePaths.matching(pattern: $0) })
+  }
+
   /// How large a file may be, in bytes.
   public static let sizeMax = 4 << 20
 
@@ -66,19 +94,36 @@ public struct ConfigurationFile: Sendable {
   public let directory: String
   /// All sections, those of included files last.
   public private(set) var sections: [Section] = []
-  /// What was wrong with the form of the file: lines that are none, duplicates, files that could not be read.
+  /// What was wrong with the form of the file: lines that are none, files that could not be read.
   public private(set) var errors: [ConfigurationError] = []
+  /// What is allowed, and may not be what was meant.
+  public private(set) var warnings: [ConfigurationError] = []
+  private var places: [String: Int] = [:]
+  private var defaults: [Entry] = []
 
   /// Reads a file and what it includes.
   /// - Parameters:
   ///   - path: the main file.
   ///   - environment: for `%(ENV_X)s` in `[include] files`.
-  public init(path: String, environment: [String: String]) {
+  ///   - hostName: for `%(host_node_name)s` there.
+  ///   - source: where files come from.
+  public init(
+    path: String, environment: [String: String], hostName: String = "localhost", source: Source = .disk
+  ) {
     self.path = path
     directory = FilePaths.directory(of: FilePaths.absolute(path))
-    guard let text = read(path, line: 0) else { return }
-    parse(text, file: path, directory: directory)
-    include(environment: environment)
+    guard take(path, absolute: FilePaths.absolute(path)) else { return }
+    include(environment: environment, hostName: hostName, source: source)
+    finish()
+
+    func take(_ name: String, absolute: String) -> Bool {
+      do throws(SystemError) {
+        return parse(try source.read(absolute), file: name, directory: directory)
+      } catch {
+        errors.append(ConfigurationError(file: name, problem: "could not be read: \(error)"))
+        return false
+      }
+    }
   }
 
   /// Reads text instead of a file; includes are left alone.
@@ -89,30 +134,21 @@ public struct ConfigurationFile: Sendable {
   public init(text: String, path: String, directory: String) {
     self.path = path
     self.directory = directory
-    parse(text, file: path, directory: directory)
+    parse(Array(text.utf8), file: path, directory: directory)
+    finish()
   }
 
   /// The section of a name.
-  public func section(_ name: String) -> Section? { sections.first { $0.name == name } }
+  public func section(_ name: String) -> Section? { places[name].map { sections[$0] } }
 
-  private mutating func read(_ path: String, line: Int) -> String? {
-    do {
-      let bytes = try readFile(path, sizeMax: Self.sizeMax)
-      if let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) { return text }
-      errors.append(ConfigurationError(file: path, problem: "expected UTF-8 text, found other bytes"))
-    } catch {
-      errors.append(ConfigurationError(file: path, problem: "could not be read: \(error)"))
-    }
-    return nil
-  }
-
-  private mutating func include(environment: [String: String]) {
+  /// What was read of every included file, with what it is to be called.
+  private mutating func include(environment: [String: String], hostName: String, source: Source) {
     guard let section = section("include") else { return }
     guard let entry = section.entry("files") else {
       errors.append(section.error("expected a key \"files\""))
       return
     }
-    let names = Expansion.names(environment: environment)
+    let names = Expansion.Names(variables: environment, texts: ["here": entry.directory, "host_node_name": hostName])
     let patterns: String
     do throws(Expansion.Failure) {
       patterns = try Expansion.expand(entry.value, names: names)
@@ -120,132 +156,81 @@ public struct ConfigurationFile: Sendable {
       errors.append(section.error(entry, error.description))
       return
     }
+    let count = section.entries.count
     for pattern in patterns.split(whereSeparator: \.isWhitespace) {
       let full = FilePaths.absolute(String(pattern), relativeTo: directory)
-      for file in FilePaths.matching(pattern: full) {
-        guard let text = read(file, line: entry.line) else { continue }
-        parse(text, file: file, directory: FilePaths.directory(of: file))
+      let files = source.matching(full)
+      if files.isEmpty { warnings.append(section.error(entry, "no file matches \(jsonQuoted(full))")) }
+      for file in files {
+        do throws(SystemError) {
+          parse(try source.read(file), file: file, directory: FilePaths.directory(of: file))
+        } catch {
+          errors.append(ConfigurationError(file: file, problem: "could not be read: \(error)"))
+        }
+      }
+    }
+    if let late = self.section("include")?.entries, late.count > count || late != section.entries {
+      for other in late where other.file != entry.file {
+        warnings.append(section.error(other, "included files cannot include others: passed over"))
       }
     }
   }
 
-  private mutating func parse(_ text: String, file: String, directory: String) {
+  @discardableResult
+  private mutating func parse(_ bytes: [UInt8], file: String, directory: String) -> Bool {
+    guard !bytes.contains(0), String(validating: bytes, as: UTF8.self) != nil else {
+      errors.append(ConfigurationError(file: file, problem: "expected UTF-8 text, found other bytes"))
+      return false
+    }
     var parser = ConfigurationParser(file: file, directory: directory)
-    var number = 0
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-      number += 1
-      parser.take(line: line, number: number)
-    }
-    parser.endEntry()
+    bytes.withUnsafeBufferPointer { parser.parse($0) }
     errors += parser.errors
-    for section in parser.sections {
-      if let first = self.section(section.name) {
-        errors.append(section.error("expected each section once, found it also at \(first.file):\(first.line)"))
-      } else {
-        sections.append(section)
+    for section in parser.sections { merge(section) }
+    return true
+  }
+
+  private mutating func merge(_ section: Section) {
+    if section.name == "DEFAULT" {
+      for entry in section.entries {
+        defaults.removeAll { $0.key == entry.key }
+        defaults.append(entry)
       }
-    }
-  }
-}
-
-/// Takes the lines of one file.
-private struct ConfigurationParser {
-  let file: String
-  let directory: String
-  var sections: [ConfigurationFile.Section] = []
-  var errors: [ConfigurationError] = []
-  private var key: String?
-  private var lines: [Substring] = []
-  private var keyLine = 0
-  private var indent = 0
-
-  init(file: String, directory: String) {
-    self.file = file
-    self.directory = directory
-  }
-
-  mutating func take(line whole: Substring, number: Int) {
-    let (line, hadComment) = Self.withoutComment(whole)
-    let value = line.trimmed
-    guard !value.isEmpty else {
-      if !hadComment, key != nil { lines.append("") }
       return
     }
-    let depth = line.prefix { $0.isWhitespace }.count
-    if key != nil, depth > indent {
-      lines.append(value)
-      return
+    var place = places[section.name] ?? sections.count
+    if place == sections.count {
+      places[section.name] = place
+      if Self.isUnique(section.entries) {
+        sections.append(section)
+        return
+      }
+      sections.append(Section(name: section.name, file: section.file, line: section.line, directory: section.directory))
+      place = sections.count - 1
     }
-    indent = depth
-    endEntry()
-    if value.first == "[" {
-      takeHead(value, number: number)
-    } else {
-      takeKey(value, number: number)
+    for entry in section.entries {
+      let old = sections[place].entries.firstIndex { $0.key == entry.key }
+      guard let old else {
+        sections[place].entries.append(entry)
+        continue
+      }
+      let first = sections[place].entries[old]
+      if first.file != entry.file || first.line != entry.line, warnings.count < ConfigurationParser.errorsMax {
+        warnings.append(section.error(entry, "takes the place of the one at \(first.file):\(first.line)"))
+      }
+      sections[place].entries[old] = entry
     }
   }
 
-  mutating func endEntry() {
-    guard let key, !sections.isEmpty else { return }
-    while lines.last?.isEmpty == true { lines.removeLast() }
-    let value = lines.joined(separator: "\n").replacing("%(here)s", with: directory)
-    sections[sections.count - 1].entries.append(
-      ConfigurationFile.Entry(key: key, value: value, file: file, line: keyLine))
-    self.key = nil
-    lines = []
+  private static func isUnique(_ entries: [Entry]) -> Bool {
+    for (index, entry) in entries.enumerated() where entries[..<index].contains(where: { $0.key == entry.key }) {
+      return false
+    }
+    return true
   }
 
-  private mutating func takeHead(_ value: Substring, number: Int) {
-    let name = value.dropFirst().dropLast().trimmed
-    guard value.last == "]", !name.isEmpty else {
-      fail(number, "expected a section such as [name], found \(jsonQuoted(String(value)))")
-      return
-    }
-    sections.append(
-      ConfigurationFile.Section(
-        name: String(name), file: file, line: number, directory: directory))
-  }
-
-  private mutating func takeKey(_ value: Substring, number: Int) {
-    guard let delimiter = value.firstIndex(where: { $0 == "=" || $0 == ":" }) else {
-      fail(number, "expected \"key = value\", found \(jsonQuoted(String(value)))")
-      return
-    }
-    let name = value[..<delimiter].trimmed.lowercased()
-    guard !name.isEmpty else {
-      fail(number, "expected a key before \"\(value[delimiter])\"")
-      return
-    }
-    guard let section = sections.last else {
-      fail(number, "expected a section before the first key \(jsonQuoted(name))")
-      return
-    }
-    if let first = section.entry(name) {
-      errors.append(
-        ConfigurationError(
-          file: file, line: number, section: section.name, key: name,
-          problem: "expected each key once, found it also in line \(first.line)"))
-      return
-    }
-    key = name
-    keyLine = number
-    lines = [value[value.index(after: delimiter)...].trimmed]
-  }
-
-  private mutating func fail(_ line: Int, _ problem: String) {
-    errors.append(
-      ConfigurationError(file: file, line: line, section: sections.last?.name ?? "", problem: problem))
-  }
-
-  /// A comment begins at a `;` or `#` that stands first or after a blank.
-  private static func withoutComment(_ line: Substring) -> (Substring, hadComment: Bool) {
-    var previousIsBlank = true
-    for index in line.indices {
-      let character = line[index]
-      if previousIsBlank, character == ";" || character == "#" { return (line[..<index], true) }
-      previousIsBlank = character.isWhitespace
-    }
-    return (line, false)
+  private mutating func finish() {
+    guard !defaults.isEmpty else { return }
+    for index in sections.indices { sections[index].defaults = defaults }
   }
 }
 

@@ -6,14 +6,15 @@ extension Schema {
     SettingDefinition("supervisord", "logfile", .text, default: "", "the supervisor's own log; empty: standard error"),
     SettingDefinition(
       "supervisord", "logfile_maxbytes", .byteSize, default: "50MB", unit: "bytes", "rotates beyond it"),
-    SettingDefinition("supervisord", "logfile_backups", .integer(0...10_000), default: "10", "rotated files kept"),
+    SettingDefinition(
+      "supervisord", "logfile_backups", .integer(0...1_000_000_000), default: "10", "rotated files kept"),
     SettingDefinition("supervisord", "loglevel", .choice(logLevels), default: "info", "lines below it are dropped"),
     SettingDefinition("supervisord", "pidfile", .text, default: "", "a file for the supervisor's pid"),
     SettingDefinition("supervisord", "umask", .octal, default: "022", "of the children"),
     SettingDefinition("supervisord", "nodaemon", .boolean, default: "false", "stays in the foreground"),
     SettingDefinition("supervisord", "silent", .boolean, default: "false", "nothing on standard output"),
-    SettingDefinition("supervisord", "minfds", .integer(1...10_000_000), default: "1024", "descriptors needed"),
-    SettingDefinition("supervisord", "minprocs", .integer(1...10_000_000), default: "200", "processes needed"),
+    SettingDefinition("supervisord", "minfds", .integer(0...1_000_000_000), default: "1024", "descriptors needed"),
+    SettingDefinition("supervisord", "minprocs", .integer(0...1_000_000_000), default: "200", "processes needed"),
     SettingDefinition("supervisord", "nocleanup", .boolean, default: "false", "keeps AUTO logs of earlier runs"),
     SettingDefinition("supervisord", "childlogdir", .text, default: "", "where AUTO logs are"),
     SettingDefinition("supervisord", "user", .text, default: "", "the user to become"),
@@ -35,8 +36,9 @@ extension Schema {
     SettingDefinition("supervisorctl", "prompt", .text, default: "supervisor", "the client's prompt"),
     SettingDefinition("supervisorctl", "history_file", .text, default: "", "the client's history"),
     SettingDefinition("include", "files", .text, default: "", "patterns of more files"),
-    SettingDefinition("group:", "programs", .list, default: "", "the programs of the group"),
-    SettingDefinition("group:", "priority", .integer(-1_000_000...1_000_000), default: "999", "lower starts first"),
+    SettingDefinition("group:", "programs", .text, default: "", "the programs of the group"),
+    SettingDefinition(
+      "group:", "priority", .integer(-1_000_000_000...1_000_000_000), default: "999", "lower starts first"),
   ]
 
   /// `[program:x]` and its relatives.
@@ -44,7 +46,7 @@ extension Schema {
     program("program:")
     + program("eventlistener:") + [
       SettingDefinition("eventlistener:", "buffer_size", .integer(1...1_000_000), default: "10", "events that wait"),
-      SettingDefinition("eventlistener:", "events", .list, default: "", "the kinds of events"),
+      SettingDefinition("eventlistener:", "events", .text, default: "", "the kinds of events"),
       SettingDefinition("eventlistener:", "result_handler", .text, default: "", "who reads the results"),
     ] + program("fcgi-program:") + [
       SettingDefinition("fcgi-program:", "socket", .text, default: "", "the socket that the children share"),
@@ -59,17 +61,20 @@ extension Schema {
       SettingDefinition(section, "command", .text, default: "", "the program and its arguments"),
       SettingDefinition(section, "process_name", .text, default: "%(program_name)s", "the name of each process"),
       SettingDefinition(section, "numprocs", .integer(0...10_000), default: "1", "how many processes"),
-      SettingDefinition(section, "numprocs_start", .integer(0...1_000_000), default: "0", "the first process_num"),
+      SettingDefinition(section, "numprocs_start", .integer(0...1_000_000_000), default: "0", "the first process_num"),
       SettingDefinition(
-        section, "priority", .integer(-1_000_000...1_000_000), default: section == "eventlistener:" ? "-1" : "999",
+        section, "priority", .integer(-1_000_000_000...1_000_000_000),
+        default: section == "eventlistener:" ? "-1" : "999",
         "lower starts first"),
       SettingDefinition(section, "autostart", .boolean, default: "true", "starts with the supervisor"),
       SettingDefinition(section, "autorestart", .choice(restart), default: "unexpected", "restarts when it ends"),
-      SettingDefinition(section, "startsecs", .integer(0...86_400), default: "1", unit: "s", "alive so long: running"),
-      SettingDefinition(section, "startretries", .integer(0...1_000_000), default: "3", "failed starts, then FATAL"),
+      SettingDefinition(
+        section, "startsecs", .integer(0...1_000_000_000), default: "1", unit: "s", "alive so long: running"),
+      SettingDefinition(
+        section, "startretries", .integer(0...1_000_000_000), default: "3", "failed starts, then FATAL"),
       SettingDefinition(section, "exitcodes", .integers(0...255), default: "0", "expected exit codes"),
       SettingDefinition(section, "stopsignal", .signal, default: "TERM", "asks the process to end"),
-      SettingDefinition(section, "stopwaitsecs", .integer(0...86_400), default: "10", unit: "s", "then SIGKILL"),
+      SettingDefinition(section, "stopwaitsecs", .integer(0...1_000_000_000), default: "10", unit: "s", "then SIGKILL"),
       SettingDefinition(section, "stopasgroup", .boolean, default: "false", "the stop signal goes to the group"),
       SettingDefinition(section, "killasgroup", .boolean, default: "false", "SIGKILL goes to the group"),
       SettingDefinition(section, "user", .text, default: "", "the user that it runs as"),
@@ -85,7 +90,7 @@ extension Schema {
         SettingDefinition(
           section, "\(stream)_logfile_maxbytes", .byteSize, default: "50MB", unit: "bytes", "rotates beyond it"),
         SettingDefinition(
-          section, "\(stream)_logfile_backups", .integer(0...10_000), default: "10", "rotated files kept"),
+          section, "\(stream)_logfile_backups", .integer(0...1_000_000_000), default: "10", "rotated files kept"),
         SettingDefinition(
           section, "\(stream)_capture_maxbytes", .byteSize, default: "0", unit: "bytes", "capture mode's buffer"),
         SettingDefinition(section, "\(stream)_events_enabled", .boolean, default: "false", "emits log events"),

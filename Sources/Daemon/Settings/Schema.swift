@@ -16,9 +16,13 @@ public enum Schema {
   /// - Returns: nil for a section that there is not.
   public static func family(ofSection name: String) -> String? {
     if bySection[name] != nil, !name.hasSuffix(":") { return name }
+    for server in ["unix_http_server", "inet_http_server"] where name.hasPrefix(server + ":") { return server }
     // The longest prefix wins: `bulkhead:program:x` belongs to `bulkhead:program:`.
     return prefixes.first { name.hasPrefix($0) && name.count > $0.count }
   }
+
+  /// Whether a section's name is only the beginning that a family has, such as `program:`.
+  static func isPrefix(_ name: String) -> Bool { prefixes.contains(name) }
 
   /// The definition of a key.
   /// - Parameters:
@@ -32,8 +36,10 @@ public enum Schema {
 
   /// Whether a family belongs to the supervisor, and its values to `Supervising`.
   public static func isSupervision(family: String) -> Bool {
-    openSections.contains(family) || supervision.contains { $0.section == family }
+    openSections.contains(family) || supervisionFamilies.contains(family)
   }
+
+  private static let supervisionFamilies = Set(supervision.map(\.section))
 
   private static let bySection: [String: [String: SettingDefinition]] = {
     var result: [String: [String: SettingDefinition]] = [:]

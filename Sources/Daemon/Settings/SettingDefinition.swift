@@ -46,6 +46,8 @@ public struct SettingDefinition: Sendable {
   public let meaning: String
   /// Variables that override it, after `BULKHEAD_SECTION_KEY`.
   public let environmentNames: [String]
+  /// The variable that overrides it: `BULKHEAD_SECTION_KEY`.
+  public let environmentName: String
 
   /// A setting by its parts.
   public init(
@@ -59,12 +61,7 @@ public struct SettingDefinition: Sendable {
     self.unit = unit
     self.meaning = meaning
     self.environmentNames = environmentNames
-  }
-
-  /// The variable that overrides it: `BULKHEAD_SECTION_KEY`.
-  public var environmentName: String {
-    let name = "BULKHEAD_\(section)_\(key)".uppercased()
-    return String(name.map { $0.isLetter || $0.isNumber ? $0 : "_" })
+    environmentName = String("BULKHEAD_\(section)_\(key)".uppercased().map { $0.isLetter || $0.isNumber ? $0 : "_" })
   }
 }
 
@@ -132,7 +129,7 @@ public enum SettingValue: Hashable, Sendable {
     switch kind {
     case .text: self = .text(text)
     case .integer(let range):
-      guard let value = Int(text), range.contains(value) else { return nil }
+      guard let value = Self.integer(text), range.contains(value) else { return nil }
       self = .integer(value)
     case .boolean:
       guard let value = Self.boolean(text) else { return nil }
@@ -156,17 +153,18 @@ public enum SettingValue: Hashable, Sendable {
       guard let value = Self.byteSize(text) else { return nil }
       self = .integer(value)
     case .octal:
-      guard let value = Int(text, radix: 8), (0...0o7777).contains(value) else { return nil }
+      guard let value = Self.octal(text), (0...0o7777).contains(value) else { return nil }
       self = .integer(value)
     case .signal:
       guard let number = SignalNames.number(text) else { return nil }
       self = .integer(Int(number))
     case .integers(let range):
-      let values = Self.list(text).map { Int($0) }
+      let parts = text.isEmpty ? [] : text.split(separator: ",", omittingEmptySubsequences: false)
+      let values = parts.map { Self.integer(String($0.trimmed)) }
       guard values.allSatisfy({ $0.map(range.contains) ?? false }) else { return nil }
       self = .integers(values.compactMap(\.self))
     case .keyValues:
-      guard let pairs = Self.keyValues(text) else { return nil }
+      guard let pairs = KeyValueLexer.pairs(text) else { return nil }
       self = .keyValues(pairs)
     }
   }
@@ -183,42 +181,32 @@ public enum SettingValue: Hashable, Sendable {
     text.split(separator: ",").map { String($0.trimmed) }.filter { !$0.isEmpty }
   }
 
+  /// A whole number as Python's `int` reads it: with a sign, and underscores between digits.
+  static func integer(_ text: String) -> Int? { Int(text) ?? withoutUnderscores(text).flatMap { Int($0) } }
+
+  /// The same in base 8, with or without `0o` before it.
+  static func octal(_ text: String) -> Int? {
+    guard let plain = text.utf8.contains(0x5F) ? withoutUnderscores(text) : text else { return nil }
+    return Int(plain.lowercased().hasPrefix("0o") ? String(plain.dropFirst(2)) : plain, radix: 8)
+  }
+
+  private static func withoutUnderscores(_ text: String) -> String? {
+    let parts = text.split(separator: "_", omittingEmptySubsequences: false)
+    guard parts.count > 1, parts.allSatisfy({ $0.utf8.last.map(isDigit) == true }),
+      parts.dropFirst().allSatisfy({ $0.utf8.first.map(isDigit) == true })
+    else { return nil }
+    return parts.joined()
+  }
+
+  private static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
+
   static func byteSize(_ text: String) -> Int? {
     let lower = text.lowercased()
     for (suffix, factor) in [("kb", 1 << 10), ("mb", 1 << 20), ("gb", 1 << 30)] where lower.hasSuffix(suffix) {
-      guard let count = Int(String(lower.dropLast(2)[...].trimmed)), count >= 0 else { return nil }
+      guard let count = integer(String(lower.dropLast(2)[...].trimmed)), count >= 0 else { return nil }
       let (bytes, overflow) = count.multipliedReportingOverflow(by: factor)
       return overflow ? nil : bytes
     }
-    return Int(lower).flatMap { $0 >= 0 ? $0 : nil }
-  }
-
-  /// Values may stand in single or double quotes, and must where they hold a comma or a blank.
-  static func keyValues(_ text: String) -> [KeyValue]? {
-    var pairs: [KeyValue] = []
-    var rest = text[...].trimmed
-    while !rest.isEmpty {
-      guard let equals = rest.firstIndex(of: "=") else { return nil }
-      let key = rest[..<equals].trimmed
-      guard !key.isEmpty, !key.contains(where: { $0.isWhitespace || $0 == "," || $0 == "\"" || $0 == "'" }) else {
-        return nil
-      }
-      rest = rest[rest.index(after: equals)...].trimmed
-      let value: Substring
-      if let quote = rest.first, quote == "\"" || quote == "'" {
-        let body = rest.dropFirst()
-        guard let end = body.firstIndex(of: quote) else { return nil }
-        value = body[..<end]
-        rest = body[body.index(after: end)...].trimmed
-      } else {
-        value = rest.prefix { $0 != "," && !$0.isWhitespace }
-        rest = rest.dropFirst(value.count).trimmed
-      }
-      pairs.append(KeyValue(key: String(key), value: String(value)))
-      if rest.isEmpty { return pairs }
-      guard rest.first == "," else { return nil }
-      rest = rest.dropFirst().trimmed
-    }
-    return pairs
+    return integer(lower).flatMap { $0 >= 0 ? $0 : nil }
   }
 }

@@ -38,8 +38,8 @@ public struct Settings: Sendable {
   ) -> (settings: Settings, errors: [ConfigurationError]) {
     var errors = file.errors
     for section in file.sections { check(section, into: &errors) }
-    var values: [String: Effective] = [:]
-    for definition in Schema.workers {
+    var values = fixedDefaults
+    for definition in Schema.workers where isOverridden(definition, file: file, environment: environment) {
       values[index(definition.section, definition.key)] = effective(
         definition, file: file, environment: environment, errors: &errors)
     }
@@ -95,12 +95,46 @@ public struct Settings: Sendable {
     preconditionFailure("the schema does not make this a setting of kind \(wanted): [\(section)] \(key)")
   }
 
+  /// The defaults that hold wherever the file is.
+  private static let fixedDefaults: [String: Effective] = {
+    var values: [String: Effective] = [:]
+    for definition in Schema.workers where !dependsOnPlace(definition) {
+      let value = SettingValue(definition.defaultText, kind: definition.kind, directory: "/")
+      guard let value else { misdefined(definition) }
+      values[index(definition.section, definition.key)] = Effective(
+        definition: definition, text: definition.defaultText, origin: "default", value: value)
+    }
+    return values
+  }()
+
+  private static func dependsOnPlace(_ definition: SettingDefinition) -> Bool {
+    definition.kind == .path || definition.defaultText.utf8.contains(0x25)
+  }
+
+  private static func misdefined(_ definition: SettingDefinition) -> Never {
+    preconditionFailure("the schema's default is not of its kind: [\(definition.section)] \(definition.key)")
+  }
+
+  private static func isOverridden(
+    _ definition: SettingDefinition, file: ConfigurationFile, environment: [String: String]
+  ) -> Bool {
+    dependsOnPlace(definition) || environment[definition.environmentName] != nil
+      || definition.environmentNames.contains { environment[$0] != nil }
+      || file.section(definition.section)?.entry(definition.key) != nil
+  }
+
   private static func index(_ section: String, _ key: String) -> String { section + "\u{1F}" + key }
 
-  /// Unknown sections and keys; values of the supervisor's sections where no expansion is needed to read them.
+  /// Unknown keys; values of the supervisor's sections where no expansion is needed to read them.
+  ///
+  /// Sections that no family knows belong to others, as supervisord has it, but those that bear our name.
   private static func check(_ section: ConfigurationFile.Section, into errors: inout [ConfigurationError]) {
     guard let family = Schema.family(ofSection: section.name) else {
-      errors.append(section.error("expected a known section"))
+      if section.name.hasPrefix("bulkhead") {
+        errors.append(section.error("expected a known section"))
+      } else if Schema.isPrefix(section.name) {
+        errors.append(section.error("expected a name after the colon"))
+      }
       return
     }
     guard !Schema.openSections.contains(family) else { return }
@@ -112,7 +146,7 @@ public struct Settings: Sendable {
         continue
       }
       guard supervision, !entry.value.contains("%") else { continue }
-      if SettingValue(entry.value, kind: definition.kind, directory: section.directory) == nil {
+      if SettingValue(entry.value, kind: definition.kind, directory: entry.directory) == nil {
         errors.append(section.error(entry, mistake(definition, found: entry.value)))
       }
     }
@@ -127,7 +161,9 @@ public struct Settings: Sendable {
     _ definition: SettingDefinition, file: ConfigurationFile, environment: [String: String],
     errors: inout [ConfigurationError]
   ) -> Effective {
-    let names = Expansion.names(environment: environment).merging(["here": file.directory]) { $1 }
+    func names(_ directory: String) -> Expansion.Names {
+      Expansion.Names(variables: environment, texts: ["here": directory])
+    }
     func take(_ text: String, directory: String, place: ConfigurationError, origin: String) -> Effective? {
       func fail(_ problem: String) {
         errors.append(
@@ -135,7 +171,7 @@ public struct Settings: Sendable {
             file: place.file, line: place.line, section: place.section, key: place.key, problem: problem))
       }
       do throws(Expansion.Failure) {
-        let expanded = try Expansion.expand(text, names: names)
+        let expanded = try Expansion.expand(text, names: names(directory))
         if let value = SettingValue(expanded, kind: definition.kind, directory: directory) {
           return Effective(definition: definition, text: expanded, origin: origin, value: value)
         }
@@ -158,14 +194,14 @@ public struct Settings: Sendable {
     }
     if let section = file.section(definition.section), let entry = section.entry(definition.key) {
       let found = take(
-        entry.value, directory: section.directory, place: section.error(entry, ""),
+        entry.value, directory: entry.directory, place: section.error(entry, ""),
         origin: "\(entry.file):\(entry.line)")
       if let found { return found }
     }
     let place = ConfigurationError(
       file: "default", section: definition.section, key: definition.key, problem: "")
     guard let found = take(definition.defaultText, directory: file.directory, place: place, origin: "default") else {
-      preconditionFailure("the schema's default is not of its kind: [\(definition.section)] \(definition.key)")
+      misdefined(definition)
     }
     return found
   }

@@ -1,0 +1,44 @@
+/// Why a program cannot be run; its description is in supervisord's words.
+public struct ExecutableProblem: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The kinds.
+  public enum Kind: Hashable, Sendable {
+    /// It is not there.
+    case notFound
+    /// A directory has its name.
+    case directory
+    /// It is not executable by anybody.
+    case notExecutable
+    /// It is not executable by the supervisor.
+    case notPermitted
+  }
+
+  /// What is wrong.
+  public let kind: Kind
+  /// The path, or the name where no directory of `PATH` has it.
+  public let path: String
+
+  /// As supervisord says it.
+  public var description: String {
+    switch kind {
+    case .notFound: "can't find command '\(path)'"
+    case .directory: "command at '\(path)' is a directory"
+    case .notExecutable: "command at '\(path)' is not executable"
+    case .notPermitted: "no permission to run command '\(path)'"
+    }
+  }
+}
+
+extension ProcessSpecification {
+  /// The program's path, looked up again where it could not be run when the configuration was read.
+  /// - Throws: `ExecutableProblem` where it still cannot.
+  public func findExecutable() throws(ExecutableProblem) -> String {
+    guard executableProblem != nil else { return executable }
+    return try SystemLookup.program(arguments.first ?? "", searchPath: environment["PATH"] ?? Surroundings.searchPath)
+  }
+
+  /// Whether the program can be run now.
+  /// - Throws: `ExecutableProblem` where it cannot.
+  public func checkExecutable() throws(ExecutableProblem) {
+    _ = try SystemLookup.program(arguments.first ?? "", searchPath: environment["PATH"] ?? Surroundings.searchPath)
+  }
+}
