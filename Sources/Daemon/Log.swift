@@ -33,6 +33,10 @@ public enum Log {
   }
 
   private static let configuration = Mutex(Configuration())
+  private static let copy = Mutex<(@Sendable (UnsafeRawBufferPointer) -> Void)?>(nil)
+
+  /// Hands every line to `body`, too; it must not log itself.
+  public static func copy(to body: (@Sendable (UnsafeRawBufferPointer) -> Void)?) { copy.withLock { $0 = body } }
 
   /// Sets what is written, and how; once, at the start of the process.
   /// - Parameters:
@@ -66,6 +70,7 @@ public enum Log {
     var line = settings.json ? jsonLine(level, event, fields, settings) : humanLine(level, event, fields, settings)
     line += "\n"
     line.withUTF8 { bytes in
+      copy.withLock { $0 }?(UnsafeRawBufferPointer(bytes))
       var rest = UnsafeRawBufferPointer(bytes)
       while let base = rest.baseAddress, rest.count > 0 {
         let written = Glibc.write(2, base, rest.count)

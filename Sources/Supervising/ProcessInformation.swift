@@ -15,11 +15,11 @@ struct ProcessInformation {
   /// What it waits for before it is started, by name.
   let waitsFor: [String]
 
-  init(_ supervisor: Supervisor, _ process: ProcessID, _ row: ProcessTable.Row) {
+  init(_ supervisor: Supervisor, _ process: ProcessID, _ row: ProcessTable.Row, now: Timestamp = SystemClock.now) {
     specification = row.specification
     record = row.record
     (start, end) = supervisor.times(of: process)
-    now = SystemClock.now
+    self.now = now
     waitsFor = supervisor.table.isWaiting(process) ? supervisor.table.missingDependencies(of: process) : []
   }
 
@@ -27,6 +27,32 @@ struct ProcessInformation {
   var uptimeNanoseconds: Int64 {
     guard record.pid != nil, let start else { return 0 }
     return max(0, now.nanoseconds(since: start))
+  }
+
+  /// How it last ended, where that is how it is now; else 0, as of one that has not ended.
+  var exitStatus: Int {
+    switch record.state {
+    case .stopped, .exited, .fatal:
+      record.spawnError.isEmpty || record.state == .fatal ? record.lastExit?.status ?? 0 : 0
+    case .starting, .running, .backoff, .stopping, .unknown: 0
+    }
+  }
+
+  /// Why it could not be started, or what was wrong with its end.
+  var spawnError: String {
+    if record.spawnError.isEmpty, record.state == .exited, Self.isUnexpected(record) {
+      return "Bad exit code \(record.lastExit?.status ?? 0)"
+    }
+    return record.spawnError
+  }
+
+  /// Whether a process has ended otherwise than it should.
+  static func isUnexpected(_ record: ProcessRecord) -> Bool {
+    switch record.lastExit {
+    case .code(let code): !record.policy.exitCodes.contains(code)
+    case .signal: true
+    default: false
+    }
   }
 
   /// One line: `pid 12, uptime 0:01:05`, a date, `Not started`, or why it could not be started.

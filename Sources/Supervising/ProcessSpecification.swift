@@ -94,6 +94,8 @@ public struct ProcessSpecification: Hashable, Sendable {
   public let executableProblem: ExecutableProblem?
   /// The arguments, the program's name first.
   public let arguments: [String]
+  /// The command line as it stands in the configuration, expanded.
+  public var command = ""
   /// The directory that it works in; nil: that of the supervisor.
   public let directory: String?
   /// Its umask; nil: that of all children.

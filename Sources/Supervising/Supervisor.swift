@@ -37,6 +37,12 @@ public final class Supervisor {
   /// What stands for a channel that goes nowhere.
   let null: Int32
   var waiters: [ObjectIdentifier: Waiter] = [:]
+  /// The configuration that was read last; groups that are added are its.
+  var available: SupervisorConfiguration
+  let mainLogFile: MainLog?
+  var scales: [String: Int] = [:]
+  var isStateChanged = true
+  var departing: Set<ProcessID> = []
 
   /// Takes the run directory; nothing is started yet.
   /// - Parameters:
@@ -45,6 +51,7 @@ public final class Supervisor {
   /// - Throws: an error where another supervisor has the directory, or a socket cannot be made.
   public init(_ configuration: SupervisorConfiguration, environment: [String: String]) throws {
     self.configuration = configuration
+    available = configuration
     self.environment = environment
     if let user = configuration.user { try SystemLookup.become(user) }
     let run = configuration.runDirectory
@@ -52,9 +59,10 @@ public final class Supervisor {
     try FilePaths.makeDirectories(run + "/bus", mode: 0o700)
     try FilePaths.makeDirectories(ProcessStreams.directory(runDirectory: run), mode: 0o700)
     let outputs = configuration.processes.flatMap { [$0.output.file, $0.errorOutput.file].compactMap(\.self) }
-    for file in Set(outputs + configuration.pidFiles + configuration.controlSockets) {
-      try FilePaths.makeDirectories(FilePaths.directory(of: file))
-    }
+    let ownFiles =
+      configuration.pidFiles + configuration.controlSockets + [Self.mainLogPath(configuration)].compactMap(\.self)
+    for file in Set(outputs + ownFiles) { try FilePaths.makeDirectories(FilePaths.directory(of: file)) }
+    mainLogFile = Self.openMainLog(configuration)
     lock = try RunLock(path: configuration.pidFiles[0])
     Signals.ignore(SIGPIPE)
     signals = try Signals.open([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD, SIGUSR2])

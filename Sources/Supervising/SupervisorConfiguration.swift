@@ -11,10 +11,10 @@ public struct SupervisorConfiguration: Sendable {
   public let settings: Settings
   /// Where sockets and pid files are.
   public let runDirectory: String
-  /// The control sockets: that of the run directory, and one of the file's own where it names another.
-  public let controlSockets: [String]
-  /// The permissions of the control sockets.
-  public let controlMode: Int
+  /// Where the control interface is served: the run directory's socket always, and what the file says.
+  public let controlEndpoints: [ControlEndpoint]
+  /// What the children are told of the control interface.
+  public let serverURL: String
   /// The pid files: that of the run directory, and one of the file's own where it names another.
   public let pidFiles: [String]
   /// What this supervisor calls itself.
@@ -36,6 +36,9 @@ public struct SupervisorConfiguration: Sendable {
 
   /// Where the control socket of a run directory is.
   public static func controlSocket(runDirectory: String) -> String { runDirectory + "/supervisor.sock" }
+
+  /// The paths of the control interface's unix sockets.
+  public var controlSockets: [String] { controlEndpoints.compactMap(\.path) }
 
   /// Where children send what `sd_notify` says.
   public static func notifySocket(runDirectory: String) -> String { runDirectory + "/notify.sock" }
@@ -76,14 +79,18 @@ public struct SupervisorConfiguration: Sendable {
     var general = SectionReader(section("supervisord"), family: "supervisord", names: names)
     var server = SectionReader(section("unix_http_server"), family: "unix_http_server", names: names)
     var extra = SectionReader(section("bulkhead:supervisor"), family: "bulkhead:supervisor", names: names)
-    for key in ["username", "password"] where server.has(key) {
-      server.fail(key, "not supported on the unix socket, which is for its owner only; expected none")
+    var internet = file.section("inet_http_server").map {
+      SectionReader($0, family: "inet_http_server", names: names)
     }
     let runDirectory = settings.path("bulkhead", "run_dir")
+    let control = ControlEndpointReader(
+      unix: &server, inet: &internet, standardSocket: controlSocket(runDirectory: runDirectory),
+      surroundings: surroundings)
+    let serverURL = "unix://" + (server.path("file") ?? controlSocket(runDirectory: runDirectory))
     var childEnvironment: [String: String] = [
       "SUPERVISOR_ENABLED": "1",
       "NOTIFY_SOCKET": notifySocket(runDirectory: runDirectory),
-      "SUPERVISOR_SERVER_URL": "unix://" + (server.path("file") ?? controlSocket(runDirectory: runDirectory)),
+      "SUPERVISOR_SERVER_URL": serverURL,
     ]
     for pair in general.keyValuesExpandedTwice("environment") {
       childEnvironment[pair.key] = pair.value
@@ -101,15 +108,15 @@ public struct SupervisorConfiguration: Sendable {
     programs.read()
     let configuration = SupervisorConfiguration(
       path: FilePaths.absolute(file.path), settings: settings, runDirectory: runDirectory,
-      controlSockets: unique([controlSocket(runDirectory: runDirectory), server.path("file")]),
-      controlMode: server.integer("chmod"),
+      controlEndpoints: control.endpoints, serverURL: serverURL,
       pidFiles: unique([runDirectory + "/supervisor.pid", general.path("pidfile")]),
       identifier: general.text("identifier"), umask: general.integer("umask"),
       shutdownLimitNanoseconds: extra.nanoseconds("shutdown_limit_s"),
       user: user(&general, surroundings: surroundings), daemon: daemon, groups: programs.groups,
       processes: programs.groups.flatMap(\.processes),
-      warnings: (file.warnings + programs.warnings).map(\.description) + warnings(file))
-    for error in general.errors + server.errors + extra.errors + programs.errors + pluginErrors(file)
+      warnings: (file.warnings + programs.warnings).map(\.description) + control.warnings + warnings(file))
+    let controlErrors = server.errors + (internet?.errors ?? [])
+    for error in general.errors + controlErrors + extra.errors + programs.errors + pluginErrors(file)
     where !errors.contains(error) {
       errors.append(error)
     }
@@ -161,7 +168,7 @@ public struct SupervisorConfiguration: Sendable {
       if section.name.hasPrefix("unix_http_server:") || section.name.hasPrefix("inet_http_server:") {
         return section.error("a second server is understood and not served").description
       }
-      return section.name == "inet_http_server" ? "[inet_http_server] is understood and not served" : nil
+      return nil
     }
   }
 }

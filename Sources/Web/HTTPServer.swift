@@ -7,10 +7,17 @@ internal import Glibc
 public struct HTTPServerOptions: Sendable {
   /// The most HTTP connections at once; more wait in the backlog.
   ///
-  /// WebSockets do not count: their owner does.
+  /// Where there are so many, those that have waited longest without saying anything are ended. WebSockets do not
+  /// count: their owner does.
   public var connectionsMax: Int
   /// After this long without a byte a connection is closed; a deferred request waits as long as it must.
   public var idleTimeoutSeconds: Int
+  /// A new connection's first request must be whole after this long; 0: whenever.
+  public var requestTimeoutSeconds: Int
+  /// A client must have taken its answer after this long, streams excepted; 0: whenever.
+  public var answerTimeoutSeconds: Int
+  /// What request bodies and answers may hold in memory together, in bytes; what does not fit is answered 503.
+  public var heldBytesMax: Int
   /// The longest request body; a longer one is answered 413.
   public var bodyBytesMax: Int
   /// Memory for the header of one request; a longer one is answered 431.
@@ -22,11 +29,15 @@ public struct HTTPServerOptions: Sendable {
 
   /// Limits; the defaults suit a control interface.
   public init(
-    connectionsMax: Int = 1000, idleTimeoutSeconds: Int = 60, bodyBytesMax: Int = 8 << 20,
+    connectionsMax: Int = 1000, idleTimeoutSeconds: Int = 60, requestTimeoutSeconds: Int = 60,
+    answerTimeoutSeconds: Int = 600, heldBytesMax: Int = 1 << 30, bodyBytesMax: Int = 8 << 20,
     headerBytesMax: Int = 32 << 10, backlog: Int = 511, webSocket: WebSocketLimits = WebSocketLimits()
   ) {
     self.connectionsMax = connectionsMax
     self.idleTimeoutSeconds = idleTimeoutSeconds
+    self.requestTimeoutSeconds = requestTimeoutSeconds
+    self.answerTimeoutSeconds = answerTimeoutSeconds
+    self.heldBytesMax = heldBytesMax
     self.bodyBytesMax = bodyBytesMax
     self.headerBytesMax = headerBytesMax
     self.backlog = backlog
@@ -43,6 +54,8 @@ public struct HTTPServerOptions: Sendable {
 public final class HTTPServer {
   /// Answers requests, on the thread that calls `process()`.
   public typealias Handler = (HTTPServerRequest) -> HTTPServerReply
+  /// Looks at a request before its body is taken in; its answer, where there is one, is all that the client gets.
+  public typealias Screen = (HTTPServerRequest) -> HTTPServerResponse?
 
   /// Where the server listens; for a unix socket it is removed by `stop()`.
   public let address: ListenAddress
@@ -53,12 +66,23 @@ public final class HTTPServer {
 
   let options: HTTPServerOptions
   let handler: Handler
+  let screen: Screen?
   /// Requests that wait for their deferral, by the identity of their exchange.
   var parked: [ObjectIdentifier: HTTPDeferral] = [:]
   /// Told by whoever resumes a connection.
   let wakeUp: WakeUp
   /// Whether the library has something left that it does not announce.
   var needsAnotherRun = false
+  /// Open connections, by the library's handle.
+  var connections: [OpaquePointer: ServerConnection] = [:]
+  /// Those that are watched for the client's end, by socket.
+  var hangUps: [Int32: OpaquePointer] = [:]
+  var streams: [ObjectIdentifier: StreamLink] = [:]
+  /// When somebody's time may be over, in nanoseconds of the monotonic clock.
+  var nextCheck: Int64?
+  var heldBytes = 0
+  /// How many connections were ended because there were too many.
+  public internal(set) var evictedCount = 0
   private var daemon: OpaquePointer?
   private var isProcessing = false
 
@@ -66,13 +90,16 @@ public final class HTTPServer {
   /// - Parameters:
   ///   - address: where to listen.
   ///   - options: its limits.
+  ///   - screen: may refuse a request by its header.
   ///   - handler: answers each request.
   /// - Throws: `SystemError`.
   public init(
-    listen address: ListenAddress, options: HTTPServerOptions = HTTPServerOptions(), handler: @escaping Handler
+    listen address: ListenAddress, options: HTTPServerOptions = HTTPServerOptions(), screen: Screen? = nil,
+    handler: @escaping Handler
   ) throws(SystemError) {
     self.address = address
     self.options = options
+    self.screen = screen
     self.handler = handler
     wakeUp = try WakeUp()
     let listenDescriptor = try ListeningSocket.open(address, backlog: Int32(clamping: options.backlog))
@@ -81,7 +108,8 @@ public final class HTTPServer {
     errno = 0
     daemon = bh_mhd_start(
       listenDescriptor, ServerExchange.onAccess, context, ServerExchange.onURI, nil, ServerExchange.onCompleted,
-      context, UInt32(clamping: options.connectionsMax), UInt32(clamping: options.idleTimeoutSeconds),
+      HTTPServer.onConnection, context, UInt32(clamping: options.connectionsMax),
+      UInt32(clamping: options.idleTimeoutSeconds),
       options.headerBytesMax)
     guard let daemon else {
       let code = errno
@@ -109,8 +137,13 @@ public final class HTTPServer {
   public var timeoutMilliseconds: Int32 {
     if needsAnotherRun { return 0 }
     var timeout: UInt64 = 0
-    guard let daemon, MHD_get_timeout(daemon, &timeout) == .YES else { return -1 }
-    return Int32(clamping: timeout)
+    guard let daemon else { return -1 }
+    var result = MHD_get_timeout(daemon, &timeout) == .YES ? Int32(clamping: timeout) : -1
+    if let nextCheck {
+      let wait = Int32(clamping: max(0, nextCheck - SystemClock.monotonicNanoseconds) / 1_000_000 + 1)
+      result = result < 0 ? wait : min(result, wait)
+    }
+    return result
   }
 
   /// How many HTTP connections are open.
@@ -126,11 +159,19 @@ public final class HTTPServer {
     defer { isProcessing = false }
     // Before the run: a connection that is resumed later wakes the owner once more.
     wakeUp.clear()
-    _ = MHD_run(daemon)
-    guard needsAnotherRun else { return }
-    needsAnotherRun = false
-    _ = MHD_run(daemon)
+    takeHangUps()
+    for _ in 0..<3 {
+      needsAnotherRun = false
+      let wasFull = isFull
+      _ = MHD_run(daemon)
+      keepOrder()
+      // Only at the start of a run does the library see that it may accept again.
+      if wasFull, !isFull { needsAnotherRun = true }
+      guard needsAnotherRun else { return }
+    }
   }
+
+  var isFull: Bool { connections.count >= options.connectionsMax }
 
   /// Stops listening, answers what is deferred with 503, closes all connections; WebSockets stay with their owners.
   ///
@@ -140,7 +181,8 @@ public final class HTTPServer {
     precondition(!isProcessing, "stop within a handler")
     // The library must not be stopped while a connection is suspended.
     for deferral in parked.values { deferral.complete(.text("shutting down\n", status: 503)) }
-    while !parked.isEmpty { _ = MHD_run(daemon) }
+    for stream in streams.values { stream.close() }
+    repeat { _ = MHD_run(daemon) } while !parked.isEmpty
     self.daemon = nil
     MHD_stop_daemon(daemon)
     if descriptor >= 0 { close(descriptor) }

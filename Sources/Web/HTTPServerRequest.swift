@@ -92,6 +92,8 @@ public enum HTTPServerReply {
   case webSocket(accept: (WebSocketPeer) -> Void)
   /// A response that comes later, by `HTTPDeferral.complete`.
   case deferred(HTTPDeferral)
+  /// A response that goes on and on, with status 200.
+  case stream(HTTPStream)
 }
 
 /// A promise to answer a request later, from any thread.

@@ -15,6 +15,11 @@ final class ServerExchange {
   private var body: [UInt8] = []
   private var discardedBytes = 0
   private var deferral: HTTPDeferral?
+  private var stream: StreamLink?
+  /// What is answered instead when the body is through.
+  private var refusal: HTTPServerResponse?
+  /// What body and answer hold, in the account of the server.
+  private var heldBytes = 0
 
   private init(target: String) { self.target = target }
 
@@ -30,12 +35,16 @@ final class ServerExchange {
     return Unmanaged.passRetained(ServerExchange(target: target)).toOpaque()
   }
 
-  static let onCompleted: MHD_RequestCompletedCallback = { context, _, exchange, _ in
-    guard let context, let held = exchange?.pointee else { return }
+  static let onCompleted: MHD_RequestCompletedCallback = { context, connection, exchange, _ in
+    guard let context, let connection, let held = exchange?.pointee else { return }
     exchange?.pointee = nil
     let exchange = Unmanaged<ServerExchange>.fromOpaque(held).takeRetainedValue()
     let server = Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
     server.parked[ObjectIdentifier(exchange)] = nil
+    server.streams[ObjectIdentifier(exchange)] = nil
+    server.heldBytes -= exchange.heldBytes
+    server.enter(.idle, connection)
+    exchange.stream?.end()
   }
 
   static let onAccess: MHD_AccessHandlerCallback = { context, connection, path, method, _, bytes, count, exchange in
@@ -56,33 +65,52 @@ final class ServerExchange {
     switch phase {
     case .header:
       phase = .body
-      if announcedBytes(connection) > server.options.bodyBytesMax { return answer(Self.tooLarge, connection) }
+      if announcedBytes(connection) > server.options.bodyBytesMax { return answer(Self.tooLarge, connection, server) }
+      if let screen = server.screen {
+        refusal = screen(request(connection, path: String(cString: path), method: String(cString: method)))
+        if refusal != nil { phase = .discarding }
+      }
       return .YES
     case .body where !chunk.isEmpty:
-      if body.count + chunk.count > server.options.bodyBytesMax {
-        // No response can be queued between the chunks of a body.
-        body = []
-        phase = .discarding
-        return discard(chunk, server)
-      }
-      body.append(contentsOf: chunk)
-      return .YES
+      return take(chunk, server)
     case .discarding where !chunk.isEmpty:
       return discard(chunk, server)
     case .discarding:
-      return answer(Self.tooLarge, connection)
+      return answer(refusal ?? Self.tooLarge, connection, server)
     case .body:
       return handle(server, connection, path: String(cString: path), method: String(cString: method))
     case .parked:
       guard let response = deferral?.take() else { return .YES }
       server.parked[ObjectIdentifier(self)] = nil
-      return answer(response, connection)
+      return answer(response, connection, server)
     case .answered:
       return .YES
     }
   }
 
+  private func take(_ chunk: UnsafeRawBufferPointer, _ server: HTTPServer) -> MHD_Result {
+    // No response can be queued between the chunks of a body.
+    if body.count + chunk.count > server.options.bodyBytesMax {
+      refusal = Self.tooLarge
+    } else if server.heldBytes + chunk.count > server.options.heldBytesMax {
+      refusal = Self.busy
+    } else {
+      hold(chunk.count, server)
+      body.append(contentsOf: chunk)
+      return .YES
+    }
+    body = []
+    phase = .discarding
+    return discard(chunk, server)
+  }
+
+  private func hold(_ count: Int, _ server: HTTPServer) {
+    heldBytes += count
+    server.heldBytes += count
+  }
+
   private static let tooLarge = HTTPServerResponse.text("request body too large\n", status: 413)
+  private static let busy = HTTPServerResponse.text("too much at once\n", status: 503)
 
   /// A client that goes on sending without end loses its connection.
   private func discard(_ chunk: UnsafeRawBufferPointer, _ server: HTTPServer) -> MHD_Result {
@@ -97,17 +125,24 @@ final class ServerExchange {
 
   // MARK: The request
 
+  private func request(_ connection: OpaquePointer, path: String, method: String) -> HTTPServerRequest {
+    var headers = HTTPHeaders()
+    for (name, value) in Self.values(connection, .HEADER_KIND) { headers.append(name, value) }
+    return HTTPServerRequest(
+      method: method, path: path, target: target, query: Self.values(connection, .GET_ARGUMENT_KIND),
+      headers: headers, body: body)
+  }
+
   private func handle(
     _ server: HTTPServer, _ connection: OpaquePointer, path: String, method: String
   ) -> MHD_Result {
-    var headers = HTTPHeaders()
-    for (name, value) in Self.values(connection, .HEADER_KIND) { headers.append(name, value) }
-    let request = HTTPServerRequest(
-      method: method, path: path, target: target, query: Self.values(connection, .GET_ARGUMENT_KIND),
-      headers: headers, body: body)
+    let request = request(connection, path: path, method: method)
+    server.heldBytes -= heldBytes
+    heldBytes = 0
     body = []
     switch server.handler(request) {
-    case .response(let response): return answer(response, connection)
+    case .response(let response): return answer(response, connection, server)
+    case .stream(let stream): return answer(stream, connection, server)
     case .webSocket(let accept): return upgrade(request, server, connection, accept)
     case .deferred(let deferral): return park(deferral, server, connection)
     }
@@ -135,8 +170,14 @@ final class ServerExchange {
 
   // MARK: The answer
 
-  private func answer(_ response: HTTPServerResponse, _ connection: OpaquePointer) -> MHD_Result {
+  private func answer(
+    _ wanted: HTTPServerResponse, _ connection: OpaquePointer, _ server: HTTPServer
+  ) -> MHD_Result {
     phase = .answered
+    var response = wanted
+    if server.heldBytes + response.body.count > server.options.heldBytesMax { response = Self.busy }
+    hold(response.body.count, server)
+    server.enter(.answering, connection)
     let made = response.body.withUnsafeBytes { body in
       MHD_create_response_from_buffer(
         body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
@@ -147,6 +188,28 @@ final class ServerExchange {
       for (name, value) in response.headers { _ = MHD_add_response_header(made, name, value) }
     }
     return MHD_queue_response(connection, UInt32(clamping: response.status), made)
+  }
+
+  private func answer(_ stream: HTTPStream, _ connection: OpaquePointer, _ server: HTTPServer) -> MHD_Result {
+    // Ordinary requests find room beside them.
+    guard server.streams.count < max(1, server.options.connectionsMax / 2) else {
+      stream.end()
+      return answer(Self.busy, connection, server)
+    }
+    phase = .answered
+    let link = StreamLink(stream, connection, server)
+    guard let made = link.makeResponse() else {
+      link.end()
+      return .NO
+    }
+    defer { MHD_destroy_response(made) }
+    if stream.headers.isWellFormed {
+      for (name, value) in stream.headers { _ = MHD_add_response_header(made, name, value) }
+    }
+    self.stream = link
+    server.streams[ObjectIdentifier(self)] = link
+    server.enter(.streaming, connection) { [unowned link] in link.clientIsGone() }
+    return MHD_queue_response(connection, UInt32(MHD_HTTP_OK), made)
   }
 
   private func park(_ deferral: HTTPDeferral, _ server: HTTPServer, _ connection: OpaquePointer) -> MHD_Result {
@@ -161,10 +224,11 @@ final class ServerExchange {
     }
     guard !waits else {
       server.parked[ObjectIdentifier(self)] = deferral
+      server.enter(.parked, connection) { deferral.complete(Self.busy) }
       return .YES
     }
     // Answered already; or a deferral that was used twice, which is an error of the handler's.
-    return answer(deferral.take() ?? .text("deferral used twice\n", status: 500), connection)
+    return answer(deferral.take() ?? .text("deferral used twice\n", status: 500), connection, server)
   }
 
   private final class Upgrade {
@@ -186,16 +250,17 @@ final class ServerExchange {
     guard request.method == "GET", request.wantsWebSocket else {
       var refusal = HTTPServerResponse.text("a WebSocket is served here\n", status: 426)
       refusal.headers["Upgrade"] = "websocket"
-      return answer(refusal, connection)
+      return answer(refusal, connection, server)
     }
     guard request.headers["Sec-WebSocket-Version"] == "13",
       let key = request.headers["Sec-WebSocket-Key"], WebSocketHandshake.isKey(key)
     else {
       var refusal = HTTPServerResponse.text("bad WebSocket handshake\n", status: 400)
       refusal.headers["Sec-WebSocket-Version"] = "13"
-      return answer(refusal, connection)
+      return answer(refusal, connection, server)
     }
     phase = .answered
+    server.enter(.upgraded, connection)
     let upgrade = Upgrade(server, accept)
     let made = MHD_create_response_for_upgrade(
       { context, _, _, extra, extraCount, socket, handle in

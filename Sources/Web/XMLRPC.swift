@@ -120,76 +120,42 @@ public enum XMLRPC {
   /// Writes a `methodCall`.
   /// - Returns: the XML, UTF-8.
   public static func write(_ call: XMLRPCCall) -> [UInt8] {
-    var text = prologue + "<methodCall><methodName>\(escaped(call.method))</methodName><params>"
+    var writer = XMLRPCWriter()
+    writer.raw("<?xml version=\"1.0\"?>\n<methodCall><methodName>")
+    writer.escaped(call.method)
+    writer.raw("</methodName><params>")
     for parameter in call.parameters {
-      text += "<param>"
-      append(parameter, to: &text)
-      text += "</param>"
+      writer.raw("<param>")
+      writer.value(parameter)
+      writer.raw("</param>")
     }
-    return Array((text + "</params></methodCall>\n").utf8)
+    writer.raw("</params></methodCall>\n")
+    return writer.bytes
   }
 
   /// Writes a `methodResponse`.
   /// - Returns: the XML, UTF-8.
   public static func write(_ response: XMLRPCResponse) -> [UInt8] {
-    var text = prologue + "<methodResponse>"
+    var writer = XMLRPCWriter()
     switch response {
     case .value(let value):
-      text += "<params><param>"
-      append(value, to: &text)
-      text += "</param></params>"
-    case .fault(let code, let words):
-      text += "<fault>"
-      append(["faultCode": .integer(code), "faultString": .string(words)], to: &text)
-      text += "</fault>"
+      writer.value(value)
+      return write(responseOf: writer.bytes)
+    case .fault(let code, let text):
+      writer.raw("<?xml version=\"1.0\"?>\n<methodResponse><fault>")
+      writer.value(["faultCode": .integer(code), "faultString": .string(text)])
+      writer.raw("</fault></methodResponse>\n")
+      return writer.bytes
     }
-    return Array((text + "</methodResponse>\n").utf8)
   }
 
-  private static let prologue = "<?xml version=\"1.0\"?>\n"
-
-  private static func append(_ value: XMLRPCValue, to text: inout String) {
-    text += "<value>"
-    switch value {
-    case .integer(let number):
-      let type = Int32(exactly: number) == nil ? "i8" : "int"
-      text += "<\(type)>\(number)</\(type)>"
-    case .boolean(let bool): text += "<boolean>\(bool ? 1 : 0)</boolean>"
-    case .string(let string): text += "<string>\(escaped(string))</string>"
-    case .double(let number): text += "<double>\(number)</double>"
-    case .base64(let bytes): text += "<base64>\(Base64.encode(bytes))</base64>"
-    case .dateTime(let time): text += "<dateTime.iso8601>\(escaped(time))</dateTime.iso8601>"
-    case .array(let values):
-      text += "<array><data>"
-      for value in values { append(value, to: &text) }
-      text += "</data></array>"
-    case .structure(let members):
-      text += "<struct>"
-      for member in members {
-        text += "<member><name>\(escaped(member.name))</name>"
-        append(member.value, to: &text)
-        text += "</member>"
-      }
-      text += "</struct>"
-    case .null: text += "<nil/>"
-    }
-    text += "</value>"
-  }
-
-  /// What XML cannot hold at all, such as most control characters of a log, becomes U+FFFD.
-  private static func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\r": result += "&#13;"
-      case "\t", "\n": result.unicodeScalars.append(scalar)
-      case _ where scalar.value < 0x20 || scalar.value == 0xFFFE || scalar.value == 0xFFFF: result += "\u{FFFD}"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
+  /// Writes a `methodResponse` around a value that an `XMLRPCWriter` has written.
+  /// - Returns: the XML, UTF-8.
+  public static func write(responseOf value: [UInt8]) -> [UInt8] {
+    var writer = XMLRPCWriter(reserving: value.count + 128)
+    writer.raw("<?xml version=\"1.0\"?>\n<methodResponse><params><param>")
+    writer.written(value)
+    writer.raw("</param></params></methodResponse>\n")
+    return writer.bytes
   }
 }

@@ -117,7 +117,18 @@ import Testing
     ),
     ("[group:g]\nprograms=a\n", ":2: [group:g] programs: expected names of programs, found \"a\""),
     ("[bulkhead:program:y]\nwait_ready=true\n", ":1: [bulkhead:program:y] expected a section [program:y]"),
-    ("[unix_http_server]\npassword=x\n", ":2: [unix_http_server] password: not supported"),
+    ("[unix_http_server]\npassword=x\n", ":2: [unix_http_server] password: expected username and password together"),
+    (
+      "[unix_http_server]\nusername=x\npassword={SHA}12\n",
+      ":3: [unix_http_server] password: expected a password, or {SHA} and 40 hexadecimal digits"
+    ),
+    ("[unix_http_server]\nchown=nobody-by-this-name\n", ":2: [unix_http_server] chown: expected USER or USER:GROUP"),
+    ("[inet_http_server]\nport=*:9001\n", ":2: [inet_http_server] port: expected username and password beside"),
+    ("[inet_http_server]\nport=10.0.0.1:9001\n", ":2: [inet_http_server] port: expected username and password"),
+    ("[inet_http_server]\nport=[::]:9001\n", ":2: [inet_http_server] port: expected username and password"),
+    ("[inet_http_server]\nport=x:y\n", ":2: [inet_http_server] port: expected HOST:PORT"),
+    ("[inet_http_server]\nport=127.0.0.1:99999\n", ":2: [inet_http_server] port: expected HOST:PORT"),
+    ("[inet_http_server]\nusername=a\npassword=b\n", ":1: [inet_http_server] port: expected HOST:PORT"),
     ("[supervisord]\nuser=nobody-by-this-name\n", ":2: [supervisord] user: expected a user of this host"),
     (
       "[program:a]\ncommand=/bin/true\nprocess_name=b\n[program:c]\ncommand=/bin/true\nprocess_name=b\n[group:g]\nprograms=a,c\n",
@@ -150,6 +161,25 @@ import Testing
     #expect(warnings.count == (expected.isEmpty ? 0 : 1), "\(warnings)")
     let found = warnings.first?.replacing(/\/tmp\/configuration-[0-9A-Fa-f-]*\//, with: "") ?? ""
     #expect(expected.isEmpty || found.contains(expected), "\(warnings)")
+  }
+
+  @Test(arguments: [
+    ("9001", "http://127.0.0.1:9001"), (":9001", "http://127.0.0.1:9001"), ("127.0.0.2:9001", "http://127.0.0.2:9001"),
+    ("localhost:9001", "http://localhost:9001"), ("[::1]:9001", "http://[::1]:9001"),
+  ])
+  func `without a host the control interface is for this one only`(port: String, url: String) throws {
+    let (configuration, errors) = try read("[inet_http_server]\nport=\(port)\n")
+    #expect(errors == [])
+    #expect(configuration?.controlEndpoints.map(\.url).last == url)
+    #expect(configuration?.controlEndpoints.last?.isOpenToOthers == false)
+    #expect(configuration?.warnings == [])
+  }
+
+  @Test func `with a password other hosts may reach the control interface, and that is told`() throws {
+    let (configuration, errors) = try read("[inet_http_server]\nport=*:9001\nusername=a\npassword=b\n")
+    #expect(errors == [])
+    #expect(configuration?.controlEndpoints.last?.url == "http://0.0.0.0:9001")
+    #expect(configuration?.warnings.first?.contains("other hosts can reach port 9001") == true)
   }
 
   private let trio = """

@@ -111,7 +111,8 @@ import Web
     #expect(fault(try supervisor.call("supervisor.stopProcessGroup", "nope")) == 10)
     #expect(try supervisor.value("supervisor.stopAllProcesses").array?.count == 2)
     let all = try supervisor.value("supervisor.startAllProcesses").array ?? []
-    #expect(all.map { $0["status"]?.integer } == [80, 50, 80, 80, 80])
+    #expect(all.map { $0["status"]?.integer } == [80, 80, 50, 80, 80])
+    #expect(all.map { $0["name"]?.string } == ["a", "slow", "bad", "pair_0", "pair_1"])
   }
 
   @Test func `signals reach a process`() throws {

@@ -14,6 +14,8 @@ final class LoopbackServer: Sendable {
   private let stopped = DispatchSemaphore(value: 0)
   private let shouldStop = Mutex(false)
   let peerCount = Mutex(0)
+  /// As it was after the last turn of the loop.
+  let connectionCount = Mutex(0)
   let peerErrors = Mutex<[WebSocketError]>([])
 
   var url: String { "http://127.0.0.1:\(port)" }
@@ -30,6 +32,7 @@ final class LoopbackServer: Sendable {
   /// A server that listens; a handler that answers nil accepts a WebSocket.
   init(
     listen: ListenAddress = .tcp(host: "127.0.0.1", port: 0), options: HTTPServerOptions = HTTPServerOptions(),
+    screen: (@Sendable (HTTPServerRequest) -> HTTPServerResponse?)? = nil,
     onAccept: @escaping @Sendable (WebSocketPeer) -> Void = { _ in }, onMessage: @escaping OnMessage = echo,
     handler: @escaping Handler
   ) throws {
@@ -43,7 +46,7 @@ final class LoopbackServer: Sendable {
       var peers: [WebSocketPeer] = []
       let accepted = PeerBox()
       do {
-        let server = try HTTPServer(listen: listen, options: options) { request in
+        let server = try HTTPServer(listen: listen, options: options, screen: screen) { request in
           handler(request)
             ?? .webSocket { peer in
               accepted.peers.append(peer)
@@ -91,6 +94,8 @@ final class LoopbackServer: Sendable {
     poll(&entries, nfds_t(entries.count), server.timeoutMilliseconds)
     if entries[1].revents != 0 { _ = read(wakeUp, &wakeByte, 1) }
     server.process()
+    let connections = server.connectionCount
+    connectionCount.withLock { $0 = connections }
     let old = zip(peers, entries.dropFirst(2)).filter { $0.1.revents != 0 }.map(\.0)
     for peer in old + accepted.peers {
       do {

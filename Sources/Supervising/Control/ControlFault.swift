@@ -1,13 +1,3 @@
-internal import Web
-
-extension XMLRPCValue {
-  /// Clients send 0 and 1 for booleans too.
-  var flag: Bool? { boolean ?? integer.map { $0 != 0 } }
-
-  /// Clients send numbers as text, too.
-  var number: Int? { integer.map { Int(clamping: $0) } ?? string.flatMap { Int($0) } }
-}
-
 /// A call that was not done: number and text are supervisord's.
 struct ControlFault: Error, Hashable {
   enum Code: Int {
@@ -26,6 +16,9 @@ struct ControlFault: Error, Hashable {
     case alreadyStarted = 60
     case notRunning = 70
     case success = 80
+    case alreadyAdded = 90
+    case stillRunning = 91
+    case cannotReread = 92
 
     var name: String {
       switch self {
@@ -44,21 +37,21 @@ struct ControlFault: Error, Hashable {
       case .alreadyStarted: "ALREADY_STARTED"
       case .notRunning: "NOT_RUNNING"
       case .success: "SUCCESS"
+      case .alreadyAdded: "ALREADY_ADDED"
+      case .stillRunning: "STILL_RUNNING"
+      case .cannotReread: "CANT_REREAD"
       }
     }
   }
 
   let code: Code
-  let detail: String
+  let detail: String?
 
-  init(_ code: Code, _ detail: String = "") {
+  init(_ code: Code, _ detail: String? = nil) {
     self.code = code
     self.detail = detail
   }
 
   /// `BAD_NAME: web`.
-  var text: String { detail.isEmpty ? code.name : "\(code.name): \(detail)" }
+  var text: String { detail.map { "\(code.name): \($0)" } ?? code.name }
 }
-
-/// What comes of a call, now or later.
-typealias ControlReply = (Result<XMLRPCValue, ControlFault>) -> Void
