@@ -166,7 +166,8 @@ extension ProgramReader {
     return ProcessSpecification(
       name: name, group: program.group, program: program.name, kind: program.kind, sortKey: key,
       startsAutomatically: program.startsAutomatically, policy: program.policy, executable: executable,
-      executableProblem: problem, arguments: words, command: reader.text("command"), directory: directory.map { FilePaths.absolute($0) },
+      executableProblem: problem, arguments: words, command: reader.text("command"),
+      directory: directory.map { FilePaths.absolute($0) },
       umask: program.umask, user: program.user, environment: variables, redirectsErrors: program.redirectsErrors,
       output: output, errorOutput: errorOutput)
   }
