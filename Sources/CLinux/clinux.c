@@ -1,5 +1,9 @@
 #include "clinux.h"
 
+#include <syslog.h>
+
+void bh_syslog(const char *line) { syslog(LOG_USER | LOG_INFO, "%s", line); }
+
 char **bh_environ(void) { return environ; }
 
 int bh_pipe_for_reading(int ends[2]) {

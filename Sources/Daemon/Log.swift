@@ -30,13 +30,10 @@ public enum Log {
     var level = Level.info
     var json = false
     var process = ""
+    var sink: (@Sendable (UnsafeRawBufferPointer) -> Void)?
   }
 
   private static let configuration = Mutex(Configuration())
-  private static let copy = Mutex<(@Sendable (UnsafeRawBufferPointer) -> Void)?>(nil)
-
-  /// Hands every line to `body`, too; it must not log itself.
-  public static func copy(to body: (@Sendable (UnsafeRawBufferPointer) -> Void)?) { copy.withLock { $0 = body } }
 
   /// Sets what is written, and how; once, at the start of the process.
   /// - Parameters:
@@ -44,8 +41,18 @@ public enum Log {
   ///   - json: whether lines are JSON objects.
   ///   - process: the name that stands in each line.
   public static func configure(level: Level, json: Bool, process: String) {
-    configuration.withLock { $0 = Configuration(level: level, json: json, process: process) }
+    configuration.withLock { $0 = Configuration(level: level, json: json, process: process, sink: $0.sink) }
   }
+
+  /// Hands lines to somebody else, who writes them, instead of standard error.
+  /// - Parameter sink: is called with each line, its line feed included, by the thread that has something to say; nil:
+  ///   standard error again.
+  public static func redirect(to sink: (@Sendable (UnsafeRawBufferPointer) -> Void)?) {
+    configuration.withLock { $0.sink = sink }
+  }
+
+  /// Sets what is written; lines below it are dropped.
+  public static func setLevel(_ level: Level) { configuration.withLock { $0.level = level } }
 
   /// For developers.
   public static func debug(_ event: String, _ fields: KeyValuePairs<String, String> = [:]) {
@@ -70,8 +77,8 @@ public enum Log {
     var line = settings.json ? jsonLine(level, event, fields, settings) : humanLine(level, event, fields, settings)
     line += "\n"
     line.withUTF8 { bytes in
-      copy.withLock { $0 }?(UnsafeRawBufferPointer(bytes))
       var rest = UnsafeRawBufferPointer(bytes)
+      if let sink = settings.sink { return sink(rest) }
       while let base = rest.baseAddress, rest.count > 0 {
         let written = Glibc.write(2, base, rest.count)
         if written < 0 {

@@ -12,8 +12,8 @@ public struct DaemonSpecification: Hashable, Sendable {
   public let logFileMax: Int
   /// How many rotated logs are kept.
   public let logFileBackups: Int
-  /// `critical`, `error`, `warn`, `info`, `debug`, `trace` or `blather`.
-  public let logLevel: String
+  /// `critical`, `error`, `warn`, `info`, `debug`, `trace` or `blather`; nil where the file says nothing.
+  public let logLevel: String?
   /// How many descriptors it must be able to have.
   public let descriptorsMin: Int
   /// How many processes it must be able to have.
@@ -34,7 +34,7 @@ public struct DaemonSpecification: Hashable, Sendable {
     logFile = log == "syslog" ? log : log.map { FilePaths.absolute(SystemLookup.atHome($0)) }
     logFileMax = reader.integer("logfile_maxbytes")
     logFileBackups = reader.integer("logfile_backups")
-    logLevel = reader.text("loglevel")
+    logLevel = reader.has("loglevel") ? reader.text("loglevel") : nil
     descriptorsMin = reader.integer("minfds")
     processesMin = reader.integer("minprocs")
     keepsOldLogs = reader.boolean("nocleanup")
@@ -43,6 +43,26 @@ public struct DaemonSpecification: Hashable, Sendable {
     directory = reader.path("directory")
     if let directory, !surroundings.isDirectory(directory) {
       reader.fail("directory", "expected a directory that is there, found \(jsonQuoted(directory))")
+    }
+  }
+
+  /// Where its own log goes.
+  func ownLog(runDirectory: String) -> OutputSpecification {
+    let isFile = logFile != "syslog" && logFile?.hasSuffix("/NONE") != true
+    let file = isFile ? logFile ?? runDirectory + "/logs/supervisor.log" : nil
+    var output = OutputSpecification(file: file, sizeMax: logFileMax, backups: logFileBackups)
+    output.usesSyslog = logFile == "syslog"
+    return output
+  }
+
+  /// What its own log tells; nil: what the settings say.
+  var level: Log.Level? {
+    switch logLevel {
+    case nil: nil
+    case "critical", "error": .error
+    case "warn": .warning
+    case "info": .info
+    default: .debug
     }
   }
 

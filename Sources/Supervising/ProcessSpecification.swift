@@ -12,6 +12,12 @@ public struct OutputSpecification: Hashable, Sendable {
   public var emitsEvents = false
   /// Whether each line goes to syslog too.
   public var usesSyslog = false
+  /// Whether escape sequences are dropped from it.
+  public var stripsEscapes = false
+  /// Whether the time stands before each line.
+  public var stampsLines = false
+  /// Whether nobody chose the file's name: `AUTO`.
+  public var isAutomatic = false
 
   /// Whether anybody wants it.
   public var goesSomewhere: Bool { file != nil || captureMax > 0 || emitsEvents || usesSyslog }

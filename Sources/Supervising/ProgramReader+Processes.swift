@@ -72,8 +72,8 @@ extension ProgramReader {
     return Program(
       name: name, group: group, kind: kind, count: count, startsAutomatically: reader.boolean("autostart"),
       policy: policy, user: user, umask: reader.has("umask") ? reader.integer("umask") : nil,
-      redirectsErrors: reader.boolean("redirect_stderr"), output: readFlags(&reader, "stdout"),
-      errorOutput: readFlags(&reader, "stderr"), serverURL: url.uppercased() == "AUTO" ? nil : url,
+      redirectsErrors: reader.boolean("redirect_stderr"), output: readFlags(&reader, "stdout", program: name),
+      errorOutput: readFlags(&reader, "stderr", program: name), serverURL: url.uppercased() == "AUTO" ? nil : url,
       groupPriority: groupPriority,
       priority: reader.integer("priority"))
   }
@@ -124,6 +124,20 @@ extension ProgramReader {
     policy.readyTimeoutNanoseconds = nanoseconds("ready_timeout_s")
     policy.watchdogNanoseconds = nanoseconds("watchdog_s")
     add(readers.flatMap(\.errors))
+  }
+
+  /// Whether lines have their time before them: what the program says, else what is said for all.
+  private mutating func readStamps(program: String) -> Bool {
+    let key = "log_timestamps"
+    for (name, family) in [
+      ("bulkhead:program:\(program)", "bulkhead:program:"), ("bulkhead:supervisor", "bulkhead:supervisor"),
+    ] {
+      guard let section = file.section(name), section.entry(key) != nil else { continue }
+      var reader = SectionReader(section, family: family, names: setting.names)
+      defer { add(reader.errors) }
+      return reader.boolean(key)
+    }
+    return false
   }
 
   // MARK: - One process
@@ -201,10 +215,14 @@ extension ProgramReader {
 
   // MARK: - Output
 
-  private func readFlags(_ reader: inout SectionReader, _ stream: String) -> OutputSpecification {
+  private mutating func readFlags(
+    _ reader: inout SectionReader, _ stream: String, program: String
+  ) -> OutputSpecification {
     var output = OutputSpecification(file: nil, sizeMax: 0, backups: 0)
     output.captureMax = reader.integer("\(stream)_capture_maxbytes")
     output.emitsEvents = reader.boolean("\(stream)_events_enabled")
+    output.stripsEscapes = setting.stripsEscapes
+    output.stampsLines = readStamps(program: program)
     return output
   }
 
@@ -220,6 +238,7 @@ extension ProgramReader {
     case "none", "off", "": output.file = nil
     case "auto":
       let full = group == name ? name : "\(group)-\(name)"
+      output.isAutomatic = true
       output.file = "\(setting.logDirectory)/\(full)-\(stream).log"
       if output.sizeMax == 0 { warn(reader, "\(stream)_logfile_maxbytes", "the log of \(stream) grows without limit") }
     case "syslog":

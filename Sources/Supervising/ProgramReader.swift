@@ -15,6 +15,8 @@ struct ProgramReader {
     var logDirectory: String
     /// Where relative log files are.
     var directory: String
+    /// Whether escape sequences are dropped from logs.
+    var stripsEscapes: Bool
     /// How many processes programs have, where that is not what `numprocs` says.
     var counts: [String: Int]
   }

@@ -39,7 +39,8 @@ public final class Supervisor {
   var waiters: [ObjectIdentifier: Waiter] = [:]
   /// The configuration that was read last; groups that are added are its.
   var available: SupervisorConfiguration
-  let mainLogFile: MainLog?
+  /// The file of the supervisor's own log; nil where it has none.
+  let mainLog: String?
   var scales: [String: Int] = [:]
   var isStateChanged = true
   var departing: Set<ProcessID> = []
@@ -58,13 +59,14 @@ public final class Supervisor {
     try FilePaths.makeDirectories(run)
     try FilePaths.makeDirectories(run + "/bus", mode: 0o700)
     try FilePaths.makeDirectories(ProcessStreams.directory(runDirectory: run), mode: 0o700)
+    mainLog = configuration.daemon.ownLog(runDirectory: run).file
     let outputs = configuration.processes.flatMap { [$0.output.file, $0.errorOutput.file].compactMap(\.self) }
-    let ownFiles =
-      configuration.pidFiles + configuration.controlSockets + [Self.mainLogPath(configuration)].compactMap(\.self)
+    let ownFiles = configuration.pidFiles + configuration.controlSockets + [mainLog].compactMap(\.self)
     for file in Set(outputs + ownFiles) { try FilePaths.makeDirectories(FilePaths.directory(of: file)) }
-    mainLogFile = Self.openMainLog(configuration)
     lock = try RunLock(path: configuration.pidFiles[0])
     Signals.ignore(SIGPIPE)
+    // A file that must not grow is an error like a full disk.
+    Signals.ignore(SIGXFSZ)
     signals = try Signals.open([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD, SIGUSR2])
     try systemCall("prctl PR_SET_CHILD_SUBREAPER") { bh_become_subreaper() }
     timer = try systemCall("timerfd_create") { bh_timerfd() }
@@ -72,6 +74,8 @@ public final class Supervisor {
     notifySocket = try NotifySocket(path: SupervisorConfiguration.notifySocket(runDirectory: run))
     pump = try OutputPump()
     null = try systemCall("open /dev/null") { bh_open("/dev/null", O_RDWR | O_CLOEXEC, 0) }
+    startOwnLog()
+    removeAutomaticLogs()
     for specification in configuration.processes { add(specification) }
     board = openBoard()
     control = try ControlServer(supervisor: self)
@@ -106,11 +110,11 @@ public final class Supervisor {
     }
     control?.stop()
     try endOrphans()
-    pump.end(limitMilliseconds: 2000)
-    for state in rowStates.values { state.streams.remove() }
-    rmdir(ProcessStreams.directory(runDirectory: configuration.runDirectory))
     for pidFile in configuration.pidFiles.dropFirst() { unlink(pidFile) }
     Log.info("supervisor ends")
+    for state in rowStates.values { state.streams.remove() }
+    rmdir(ProcessStreams.directory(runDirectory: configuration.runDirectory))
+    endLogs()
   }
 
   /// Tells every process to stop, in reverse order; `run` returns when they have.

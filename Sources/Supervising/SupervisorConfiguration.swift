@@ -104,7 +104,8 @@ public struct SupervisorConfiguration: Sendable {
       setting: ProgramReader.Setting(
         names: names, surroundings: surroundings, childEnvironment: childEnvironment,
         searchPath: childEnvironment["PATH"] ?? environment["PATH"] ?? Surroundings.searchPath,
-        logDirectory: daemon.childLogDirectory, directory: daemon.workingDirectory, counts: counts))
+        logDirectory: daemon.childLogDirectory, directory: daemon.workingDirectory,
+        stripsEscapes: daemon.stripsEscapes, counts: counts))
     programs.read()
     let configuration = SupervisorConfiguration(
       path: FilePaths.absolute(file.path), settings: settings, runDirectory: runDirectory,

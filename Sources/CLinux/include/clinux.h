@@ -86,6 +86,11 @@ static inline int bh_timerfd(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_
 static inline int bh_timer_absolute(void) { return TFD_TIMER_ABSTIME; }
 static inline int bh_epoll(void) { return epoll_create1(EPOLL_CLOEXEC); }
 static inline int bh_set_pipe_size(int fd, int bytes) { return bh_fcntl(fd, 1031 /* F_SETPIPE_SZ */, bytes); }
+// A line of the system's log, of an ordinary program. syslog(3).
+void bh_syslog(const char *line);
+
+// How much a pipe holds. F_GETPIPE_SZ.
+static inline int bh_pipe_size(int fd) { return bh_fcntl(fd, 1032, 0); }
 // How many bytes wait in a pipe. FIONREAD.
 static inline int bh_bytes_waiting(int fd, int *count) { return ioctl(fd, FIONREAD, count); }
 static inline int bh_epoll_in(void) { return EPOLLIN; }

@@ -3,7 +3,9 @@ extension Schema {
 
   /// Sections of supervisord other than those of programs; keys, kinds and defaults are those of its manual.
   static let supervisord: [SettingDefinition] = [
-    SettingDefinition("supervisord", "logfile", .text, default: "", "the supervisor's own log; empty: standard error"),
+    SettingDefinition(
+      "supervisord", "logfile", .text, default: "",
+      "the supervisor's own log; empty: logs/supervisor.log in the run directory"),
     SettingDefinition(
       "supervisord", "logfile_maxbytes", .byteSize, default: "50MB", unit: "bytes", "rotates beyond it"),
     SettingDefinition(
@@ -12,7 +14,8 @@ extension Schema {
     SettingDefinition("supervisord", "pidfile", .text, default: "", "a file for the supervisor's pid"),
     SettingDefinition("supervisord", "umask", .octal, default: "022", "of the children"),
     SettingDefinition("supervisord", "nodaemon", .boolean, default: "false", "stays in the foreground"),
-    SettingDefinition("supervisord", "silent", .boolean, default: "false", "nothing on standard output"),
+    SettingDefinition(
+      "supervisord", "silent", .boolean, default: "false", "its own log goes to its file alone, not to standard error"),
     SettingDefinition("supervisord", "minfds", .integer(0...1_000_000_000), default: "1024", "descriptors needed"),
     SettingDefinition("supervisord", "minprocs", .integer(0...1_000_000_000), default: "200", "processes needed"),
     SettingDefinition("supervisord", "nocleanup", .boolean, default: "false", "keeps AUTO logs of earlier runs"),
@@ -86,7 +89,7 @@ extension Schema {
     ]
     for stream in ["stdout", "stderr"] {
       result += [
-        SettingDefinition(section, "\(stream)_logfile", .text, default: "AUTO", "a file, AUTO or NONE"),
+        SettingDefinition(section, "\(stream)_logfile", .text, default: "AUTO", "a file, AUTO, NONE or syslog"),
         SettingDefinition(
           section, "\(stream)_logfile_maxbytes", .byteSize, default: "50MB", unit: "bytes", "rotates beyond it"),
         SettingDefinition(
@@ -132,6 +135,8 @@ extension Schema {
       SettingDefinition(
         section, "restarts_fatal_window_s", .integer(1...86_400), default: "3600", unit: "s",
         "the window of restarts_fatal_max"),
+      SettingDefinition(
+        section, "log_timestamps", .boolean, default: "false", "puts the time before each line of output"),
       SettingDefinition(
         section, "wait_ready", .boolean, default: "false",
         "whether the process is RUNNING only when it has said READY=1"),

@@ -16,6 +16,7 @@ extension ControlInterface {
     register("readLog", "readMainLog", result: "string", "A part of the supervisor's own log.", [offset, length]) {
       [unowned self] arguments, reply throws(ControlFault) in
       let (offset, length) = (try arguments.integer(0), try arguments.integer(1))
+      supervisor.pump.drain([], limitMilliseconds: 50)
       reply(.success(ControlAnswer(.string(try LogReader.part(supervisor.mainLog, offset: offset, length: length)))))
     }
     register("clearLog", result: "boolean", "Empties the supervisor's own log.") {

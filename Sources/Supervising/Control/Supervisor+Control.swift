@@ -2,27 +2,10 @@ internal import Daemon
 
 /// What the control interface asks of the supervisor.
 extension Supervisor {
-  /// The path of the supervisor's own log; nil where it has none.
-  var mainLog: String? { mainLogFile?.path }
-
-  /// Where the configuration wants the supervisor's own log as a file.
-  static func mainLogPath(_ configuration: SupervisorConfiguration) -> String? {
-    configuration.daemon.logFile.flatMap { $0.hasPrefix("/") && !$0.hasSuffix("/NONE") ? $0 : nil }
-  }
-
-  /// Opens the supervisor's own log, where the configuration has one.
-  static func openMainLog(_ configuration: SupervisorConfiguration) -> MainLog? {
-    guard let path = mainLogPath(configuration) else { return nil }
-    let daemon = configuration.daemon
-    let log = MainLog(path: path, sizeMax: daemon.logFileMax, backups: daemon.logFileBackups)
-    Log.copy(to: { log.write($0) })
-    return log
-  }
-
   func clearMainLog() throws(ControlFault) {
-    guard let mainLogFile else { throw ControlFault(.noFile) }
+    guard let mainLog else { throw ControlFault(.noFile) }
     do throws(SystemError) {
-      try mainLogFile.clear()
+      try pump.clear([mainLog])
     } catch {
       throw ControlFault(.failed)
     }

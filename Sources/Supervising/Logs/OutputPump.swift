@@ -17,10 +17,13 @@ final class OutputPump: @unchecked Sendable {
   enum Order: Sendable {
     case add(OutputStream)
     case prepare([OutputStream])
+    case restart([OutputStream])
+    case ownLog(OwnLog)
+    case takeOwnLog
     case remove([OutputStream], Completion?)
     case watch(InputChannel, descriptor: Int32)
     case drain([OutputStream], Completion?)
-    case clear([OutputStream], Cleared)
+    case clear([String], Cleared)
     case reopen
     case end(Completion)
   }
@@ -43,7 +46,9 @@ final class OutputPump: @unchecked Sendable {
   init() throws(SystemError) {
     taps = try Taps()
     orders = try Mailbox()
-    state = try PumpState(orders: orders, taps: taps)
+    let watch = try PumpGuard()
+    state = try PumpState(orders: orders, taps: taps, watch: watch)
+    try watch.start()
     try PumpThread.start { [state] in state.run() }
   }
 
@@ -53,24 +58,33 @@ final class OutputPump: @unchecked Sendable {
   /// Makes the logs of streams where they are not there.
   func prepare(_ streams: [OutputStream]) { orders.post(.prepare(streams)) }
 
+  /// Forgets what the processes of streams have left unfinished: they have ended.
+  func restart(_ streams: [OutputStream]) { orders.post(.restart(streams)) }
+
+  /// Writes what the supervisor itself has to say from now on.
+  func add(_ log: OwnLog) {
+    orders.post(.ownLog(log))
+    log.start { [orders] in orders.post(.takeOwnLog) }
+  }
+
   /// Reads what is in the streams once more, and then no more.
   func remove(_ streams: [OutputStream]) { orders.post(.remove(streams, nil)) }
 
   /// Goes on sending to a standard input as soon as the process reads.
   func watch(_ input: InputChannel, _ descriptor: Int32) { orders.post(.watch(input, descriptor: descriptor)) }
 
-  /// Writes what is in the streams' pipes to the logs before it returns, or gives up.
+  /// Writes what is in the streams' pipes, and what the supervisor itself has said, before it returns, or gives up.
   func drain(_ streams: [OutputStream], limitMilliseconds: Int32) {
-    guard !streams.isEmpty, let completion = try? Completion() else { return }
+    guard let completion = try? Completion() else { return }
     orders.post(.drain(streams, completion))
     _ = completion.wait(milliseconds: limitMilliseconds)
   }
 
-  /// Empties the logs of streams.
+  /// Empties logs; what is in the pipes of their streams goes with it.
   /// - Throws: `SystemError` where one cannot be emptied, or not soon.
-  func clear(_ streams: [OutputStream]) throws(SystemError) {
+  func clear(_ paths: [String]) throws(SystemError) {
     let cleared = try Cleared()
-    orders.post(.clear(streams, cleared))
+    orders.post(.clear(paths, cleared))
     guard cleared.completion.wait(milliseconds: 1000) else { throw SystemError("clear logs", code: ETIMEDOUT) }
     if let failure = cleared.failure.withLock({ $0 }) { throw failure }
   }

@@ -31,13 +31,18 @@ final class ProcessStreams {
   /// The directory of the pipes of a run directory.
   static func directory(runDirectory: String) -> String { runDirectory + "/fifo" }
 
+  /// Whether an earlier supervisor has left pipes of a process: it was killed, and the process may live.
+  static func arePresent(_ specification: ProcessSpecification, runDirectory: String) -> Bool {
+    access(base(specification, runDirectory) + ".stdin", F_OK) == 0
+  }
+
   /// Makes or finds the pipes; from now on what is in them goes to the logs.
   ///
   /// Where there is no pipe to be had, that is told, and the output is thrown away.
   init(_ specification: ProcessSpecification, runDirectory: String, pump: OutputPump) {
     self.specification = specification
     self.pump = pump
-    let base = Self.directory(runDirectory: runDirectory) + "/\(specification.group):\(specification.name)"
+    let base = Self.base(specification, runDirectory)
     input = InputChannel(path: base + ".stdin")
     output = open(.output, base: base)
     if !specification.redirectsErrors { errorOutput = open(.errorOutput, base: base) }
@@ -79,7 +84,11 @@ final class ProcessStreams {
   }
 
   /// Tells that the process has ended: what waited for its standard input is forgotten.
-  func processEnded() { input.clear() }
+  func processEnded() {
+    input.clear()
+    let captured = streams.filter { $0.specification.captureMax > 0 }
+    if !captured.isEmpty { pump.restart(captured) }
+  }
 
   /// Sends bytes to standard input, without waiting for the process to read them.
   /// - Throws: `InputFailure`; nothing has been sent then.
@@ -106,7 +115,7 @@ final class ProcessStreams {
 
   /// Empties the logs.
   /// - Throws: `SystemError` where a file cannot be emptied.
-  func clearLogs() throws(SystemError) { try pump.clear(streams) }
+  func clearLogs() throws(SystemError) { try pump.clear(streams.compactMap(\.specification.file)) }
 
   /// Gives the streams up: the process is not supervised any more.
   func remove() {
@@ -116,15 +125,20 @@ final class ProcessStreams {
     input.unlink()
   }
 
+  private static func base(_ specification: ProcessSpecification, _ runDirectory: String) -> String {
+    directory(runDirectory: runDirectory) + "/\(specification.group):\(specification.name)"
+  }
+
   private var streams: [OutputStream] { [output, errorOutput].compactMap(\.self) }
 
   private func open(_ channel: OutputChannel, base: String) -> OutputStream? {
     let output = channel == .output ? specification.output : specification.errorOutput
-    guard output.goesSomewhere else { return nil }
+    let isListener = channel == .output && specification.kind == .eventListener
+    guard output.goesSomewhere || isListener else { return nil }
     do throws(SystemError) {
       let pipe = try StreamPipe(path: "\(base).\(channel.rawValue)", owner: specification.user)
       let stream = OutputStream(
-        process: specification.fullName, channel: channel, specification: output, pipe: pipe)
+        process: specification.fullName, name: specification.name, channel: channel, specification: output, pipe: pipe)
       pump.add(stream)
       return stream
     } catch {

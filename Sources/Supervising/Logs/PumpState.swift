@@ -6,67 +6,86 @@ internal import Synchronization
   internal import Glibc
 #endif
 
-/// What the pump's thread works on; everything but `init` runs there.
+/// What the pump's thread works on.
+///
+/// Sound as `Sendable`: after `init`, everything happens on that thread.
 final class PumpState: @unchecked Sendable {
   private enum Item {
     case stream(OutputStream)
-    case file(LogFile)
     case input(InputChannel, descriptor: Int32)
   }
 
-  /// Pipes of streams that say much are made as large as this, in bytes.
-  static let pipeSize = 1 << 20
   /// A stream that says so much at a time says much, in bytes.
   private static let muchBytes = 32 << 10
   /// After a gulp from a busy stream the next waits so long, so that it is worth its cost.
   private static let pauseMilliseconds: Int32 = 2
   /// A stream is busy where it speaks again so soon.
   private static let busyNanoseconds: Int64 = 5_000_000
+  /// A log that takes nothing for so long costs its processes what does not fit in their pipes.
+  private static let patienceNanoseconds: Int64 = 250_000_000
 
   private let orders: Mailbox<OutputPump.Order>
   private let taps: Taps
+  private let watch: PumpGuard
   private let epoll: Int32
-  private let buffer: UnsafeMutableRawBufferPointer
+  private let buffer: PumpBuffer
   private var items: [UInt64: Item] = [:]
   private var files: [String: LogFile] = [:]
+  /// Files that take nothing at present.
+  private var blocked: [UInt64: LogFile] = [:]
   private var nextNumber: UInt64 = 1
   private var isEnding = false
   private var passedAt: Int64 = 0
+  private var ownLog: OwnLog?
+  private var ownFiles: [LogFile] = []
 
-  init(orders: Mailbox<OutputPump.Order>, taps: Taps) throws(SystemError) {
+  init(orders: Mailbox<OutputPump.Order>, taps: Taps, watch: PumpGuard) throws(SystemError) {
     self.orders = orders
     self.taps = taps
+    self.watch = watch
+    buffer = try PumpBuffer()
     epoll = try systemCall("epoll_create1") { bh_epoll() }
-    buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
     var event = epoll_event()
     event.events = UInt32(bh_epoll_in())
     event.data.u64 = 0
     try systemCall("epoll_ctl") { epoll_ctl(epoll, EPOLL_CTL_ADD, orders.descriptor, &event) }
   }
 
-  deinit {
-    close(epoll)
-    buffer.deallocate()
-  }
+  deinit { close(epoll) }
 
   func run() {
     var events = [epoll_event](repeating: epoll_event(), count: 64)
     while !isEnding {
-      let count = epoll_wait(epoll, &events, Int32(events.count), -1)
-      guard count > 0 else { continue }
+      let count = epoll_wait(epoll, &events, Int32(events.count), timeoutMilliseconds)
+      if count == 0 { buffer.release() }
+      watch.began()
       var hasOrders = false
       var bytes = 0
-      for event in events[..<Int(count)] {
+      for event in events[..<max(0, Int(count))] {
         switch items[event.data.u64] {
-        case .stream(let stream): bytes += move(stream)
-        case .file(let file): unblock(file, event.data.u64)
+        case .stream(let stream): bytes += stream.isWaiting ? relieve(stream) : move(stream)
         case .input(let input, let descriptor): if !input.flush() { forget(event.data.u64, descriptor) }
-        case nil: hasOrders = hasOrders || event.data.u64 == 0
+        case nil:
+          if let file = blocked[event.data.u64] { unblock(file, event.data.u64) }
+          hasOrders = hasOrders || event.data.u64 == 0
         }
       }
+      if !blocked.isEmpty { giveUp() }
       if hasOrders { takeOrders() }
       if bytes > 0 { rest(after: bytes) }
+      watch.rested()
     }
+    watch.end()
+  }
+
+  /// How long it waits: until the patience with a log ends, or until a buffer that was used is given back.
+  private var timeoutMilliseconds: Int32 {
+    let limit = blocked.values.compactMap { $0.isGivenUp ? nil : $0.blockedAt }.min()
+    if let limit {
+      let left = limit + Self.patienceNanoseconds - SystemClock.monotonicNanoseconds
+      return Int32(clamping: max(0, left / 1_000_000 + 1))
+    }
+    return buffer.isUsed ? 500 : -1
   }
 
   /// Lets busy streams fill their pipes for a moment: fewer wake-ups, and processes that are not disturbed.
@@ -74,7 +93,7 @@ final class PumpState: @unchecked Sendable {
     let now = SystemClock.monotonicNanoseconds
     let isBusy = now - passedAt < Self.busyNanoseconds
     passedAt = now
-    guard isBusy, bytes < Self.pipeSize / 2 else { return }
+    guard isBusy, bytes < OutputStream.capacityMax / 2 else { return }
     var item = pollfd(fd: orders.descriptor, events: Int16(POLLIN), revents: 0)
     poll(&item, 1, Self.pauseMilliseconds)
     passedAt = SystemClock.monotonicNanoseconds
@@ -87,17 +106,26 @@ final class PumpState: @unchecked Sendable {
       switch order {
       case .add(let stream): add(stream)
       case .prepare(let streams): for stream in streams { stream.file?.prepare() }
+      case .restart(let streams):
+        for stream in streams {
+          empty(stream)
+          stream.restart(taps)
+        }
       case .remove(let streams, let completion):
         for stream in streams { remove(stream) }
         completion?.finish()
       case .watch(let input, let descriptor): watch(input, descriptor)
       case .drain(let streams, let completion):
         for stream in streams { empty(stream) }
+        writeOwnLog()
         completion?.finish()
-      case .clear(let streams, let cleared): clear(streams, cleared)
+      case .clear(let files, let cleared): clear(files, cleared)
       case .reopen: for file in files.values { file.reopen() }
+      case .ownLog(let log): open(log)
+      case .takeOwnLog: writeOwnLog()
       case .end(let completion):
-        for case .stream(let stream) in items.values { empty(stream) }
+        for case .stream(let stream) in Array(items.values) { empty(stream) }
+        writeOwnLog()
         isEnding = true
         completion.finish()
       }
@@ -107,6 +135,11 @@ final class PumpState: @unchecked Sendable {
   private func add(_ stream: OutputStream) {
     if let path = stream.specification.file { stream.file = file(path, stream.specification) }
     stream.number = register(.stream(stream), stream.pipe.descriptor, events: UInt32(bh_epoll_in()))
+    tellGuard()
+  }
+
+  private func tellGuard() {
+    watch.set(items.values.compactMap { if case .stream(let stream) = $0 { stream } else { nil } })
   }
 
   /// Streams that name the same file share it.
@@ -121,16 +154,18 @@ final class PumpState: @unchecked Sendable {
     guard items[stream.number] != nil else { return }
     empty(stream)
     forget(stream.number, stream.pipe.descriptor)
+    tellGuard()
     guard let file = stream.file else { return }
     stream.file = nil
-    if !streams(of: file).isEmpty || file.isBlocked { return }
-    files[file.path] = nil
+    let isShared = ownFiles.contains { $0 === file } || !streams(of: file).isEmpty
+    if !isShared, !file.isBlocked { files[file.path] = nil }
   }
 
-  private func clear(_ streams: [OutputStream], _ cleared: OutputPump.Cleared) {
-    for stream in streams {
-      empty(stream)
-      do throws(SystemError) { try stream.file?.clear() } catch { cleared.failure.withLock { $0 = error } }
+  private func clear(_ paths: [String], _ cleared: OutputPump.Cleared) {
+    for path in paths {
+      guard let file = files[path] else { continue }
+      for stream in streams(of: file) { empty(stream) }
+      do throws(SystemError) { try file.clear() } catch { cleared.failure.withLock { $0 = error } }
     }
     cleared.completion.finish()
   }
@@ -142,9 +177,15 @@ final class PumpState: @unchecked Sendable {
   }
 
   private func register(_ item: Item, _ descriptor: Int32, events: UInt32) -> UInt64 {
+    items[nextNumber] = item
+    return watch(descriptor, events: events)
+  }
+
+  /// Waits for a descriptor under the next number.
+  @discardableResult
+  private func watch(_ descriptor: Int32, events: UInt32) -> UInt64 {
     let number = nextNumber
     nextNumber += 1
-    items[number] = item
     var event = epoll_event()
     event.events = events
     event.data.u64 = number
@@ -156,6 +197,7 @@ final class PumpState: @unchecked Sendable {
 
   private func forget(_ number: UInt64, _ descriptor: Int32) {
     items[number] = nil
+    blocked[number] = nil
     var event = epoll_event()
     epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, &event)
   }
@@ -166,49 +208,94 @@ final class PumpState: @unchecked Sendable {
     }
   }
 
+  // MARK: - The supervisor's own log
+
+  private func open(_ log: OwnLog) {
+    ownLog = log
+    ownFiles = []
+    if let path = log.output.file { ownFiles.append(file(path, log.output)) }
+    if log.usesStandardError {
+      ownFiles.append(file("/dev/stderr", OutputSpecification(file: "/dev/stderr", sizeMax: 0, backups: 0)))
+    }
+    writeOwnLog()
+  }
+
+  private func writeOwnLog() {
+    guard let (bytes, droppedLines) = ownLog?.take() else { return }
+    for file in ownFiles {
+      _ = bytes.withUnsafeBytes { file.write($0) }
+      if file.isBlocked { watchWritable(file) }
+    }
+    if droppedLines > 0 { Log.error("lines of this log were dropped", ["lines": "\(droppedLines)"]) }
+  }
+
   // MARK: - Moving
 
   /// Moves what is in a pipe, but not so much that others wait long.
   /// - Returns: how many bytes.
   private func move(_ stream: OutputStream) -> Int {
     var total = 0
-    while total < Self.pipeSize {
+    while total < OutputStream.capacityMax {
       if stream.isTapped.load(ordering: .relaxed), taps.isFull { return total + 1 }
       if stream.file?.isBlocked == true {
         block(stream)
         break
       }
-      let count = read(stream.pipe.descriptor, buffer.baseAddress, buffer.count)
+      let count = read(stream.pipe.descriptor, buffer.bytes.baseAddress, buffer.bytes.count)
       guard count > 0 else { break }
-      stream.deliver(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: taps)
+      stream.deliver(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<count]), to: taps)
+      watch.moved()
       total += count
-      if count < buffer.count { break }
+      if count < buffer.bytes.count { break }
     }
-    if total >= Self.muchBytes, !stream.isLarge {
-      stream.isLarge = true
-      _ = bh_set_pipe_size(stream.pipe.descriptor, Int32(Self.pipeSize))
-    }
+    if total >= Self.muchBytes { stream.enlarge() }
+    buffer.used(total)
     return total
   }
 
   /// Moves everything that is in a pipe now.
   private func empty(_ stream: OutputStream) {
     var left: Int32 = 0
-    guard bh_bytes_waiting(stream.pipe.descriptor, &left) == 0 else { return }
+    guard !stream.isWaiting, bh_bytes_waiting(stream.pipe.descriptor, &left) == 0 else { return }
     while left > 0 {
       let count = move(stream)
-      guard count > 0 else { return }
+      guard count > 0, !stream.isWaiting else { return }
       left -= Int32(clamping: count)
     }
   }
 
-  /// Stops reading a stream whose log takes nothing at present.
+  /// Stops reading a stream whose log takes nothing at present; from now on each piece of output is told of once.
   private func block(_ stream: OutputStream) {
     guard let file = stream.file, !stream.isWaiting else { return }
     stream.isWaiting = true
-    setEvents(0, of: stream)
-    let isWatched = items.values.contains { if case .file(let other) = $0 { other === file } else { false } }
-    if !isWatched { _ = register(.file(file), file.descriptor, events: EPOLLOUT.rawValue) }
+    stream.enlarge()
+    setEvents(UInt32(bh_epoll_in()) | EPOLLET.rawValue, of: stream)
+    watchWritable(file)
+  }
+
+  private func watchWritable(_ file: LogFile) {
+    guard !blocked.values.contains(where: { $0 === file }) else { return }
+    blocked[nextNumber] = file
+    watch(file.descriptor, events: EPOLLOUT.rawValue)
+  }
+
+  /// Drops what is too much for the pipe of a stream that has waited long enough.
+  /// - Returns: how many bytes.
+  private func relieve(_ stream: OutputStream) -> Int {
+    guard let file = stream.file, file.isGivenUp else { return 0 }
+    let count = stream.relieve(through: buffer.bytes)
+    if count > 0 { file.lose(count, "it takes nothing") }
+    return count
+  }
+
+  /// Relieves the streams of logs that have taken nothing for too long; those that speak later are relieved then.
+  private func giveUp() {
+    let limit = SystemClock.monotonicNanoseconds - Self.patienceNanoseconds
+    for file in blocked.values where !file.isGivenUp {
+      guard let blockedAt = file.blockedAt, blockedAt <= limit else { continue }
+      file.isGivenUp = true
+      for stream in streams(of: file) where stream.isWaiting { _ = relieve(stream) }
+    }
   }
 
   /// Goes on writing to a pipe or a terminal that takes something again.

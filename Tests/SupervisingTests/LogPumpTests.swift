@@ -1,0 +1,349 @@
+import Foundation
+import Glibc
+import Testing
+import Web
+
+/// What real children say, and where it ends up.
+struct LogPumpTests {
+  private func program(_ name: String, _ script: String, _ more: String = "") -> String {
+    "[program:\(name)]\ncommand=/bin/sh -c '\(script)'\nstartsecs=0\nautorestart=false\n\(more)\n"
+  }
+
+  /// Starts a supervisor, and waits until it answers.
+  private func start(_ configuration: String, directory: String? = nil) throws -> RunningSupervisor {
+    let supervisor = try RunningSupervisor(configuration, directory: directory)
+    let limit = Date().addingTimeInterval(20)
+    while (try? supervisor.call("supervisor.getPID")) == nil {
+      if Date() > limit { throw Timeout(description: "the supervisor does not answer") }
+      usleep(5000)
+    }
+    return supervisor
+  }
+
+  private func stop(_ supervisor: RunningSupervisor) throws {
+    kill(supervisor.pid, SIGTERM)
+    #expect(try supervisor.end(within: 30) == 0)
+  }
+
+  /// The log and its rotated files, oldest first.
+  private func files(_ supervisor: RunningSupervisor, _ name: String) -> [String] {
+    let rotated = (1...20).map { supervisor.file("\(name).\($0)") }.prefix { !$0.isEmpty }
+    return rotated.reversed() + [supervisor.file(name)]
+  }
+
+  private func touch(_ supervisor: RunningSupervisor, _ name: String) {
+    _ = FileManager.default.createFile(atPath: supervisor.directory + "/" + name, contents: nil)
+  }
+
+  private let waitFor = { (name: String) in "while [ ! -e DIR/\(name) ]; do sleep 0.02; done" }
+
+  /// Sets how large the files of a process become, as if the disk were full from there on.
+  private func limitFiles(of pid: Int32, to size: String) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/prlimit")
+    process.arguments = ["--pid", "\(pid)", "--fsize=\(size):"]
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+  }
+
+  // MARK: - Nothing is lost
+
+  @Test func `of a million lines each is there once, whole and in order, over all rotated files`() throws {
+    let supervisor = try start(
+      program("many", "seq 1000000", "stdout_logfile=DIR/many\nstdout_logfile_maxbytes=1MB\nstdout_logfile_backups=20"))
+    try supervisor.line("name=many", "to=EXITED", within: 30)
+    try stop(supervisor)
+    let files = files(supervisor, "many")
+    #expect(files.count == 7)
+    #expect(files.allSatisfy { $0.hasSuffix("\n") && $0.utf8.count <= (1 << 20) + 8 })
+    #expect(files.dropLast().allSatisfy { $0.utf8.count > (1 << 20) - 10 })
+    let numbers = files.joined().split(separator: "\n")
+    #expect(numbers.count == 1_000_000)
+    #expect(numbers.enumerated().allSatisfy { Int($0.element) == $0.offset + 1 })
+  }
+
+  @Test func `the last lines of each of many short lives are in the log`() throws {
+    let script = "echo begin; seq 500; echo end; [ -e DIR/enough ] && exec sleep 1000"
+    let supervisor = try start(
+      "[program:short]\ncommand=/bin/sh -c '\(script)'\nstartsecs=0\nautorestart=true\nstdout_logfile=DIR/short\n"
+        + "[bulkhead:supervisor]\nrestarts_max=1000000\n")
+    for _ in 0..<20 { _ = try supervisor.spawned("short") }
+    touch(supervisor, "enough")
+    try supervisor.waitUntil(seconds: 20) {
+      let pid = try supervisor.value("supervisor.getProcessInfo", "short")["pid"]?.integer ?? 0
+      return (try? String(contentsOfFile: "/proc/\(pid)/comm", encoding: .utf8)) == "sleep\n"
+    }
+    try stop(supervisor)
+    let lines = supervisor.file("short").split(separator: "\n")
+    let lives = lines.filter { $0 == "begin" }.count
+    #expect(lives >= 20)
+    let life = ["begin"] + (1...500).map(String.init) + ["end"]
+    #expect(lines.map(String.init) == Array(repeating: life, count: lives).flatMap(\.self))
+  }
+
+  @Test func `what is said while no supervisor lives is read by the next`() throws {
+    let directory = "/tmp/supervising-\(UUID().uuidString.prefix(13))"
+    let script =
+      "trap \"\" PIPE; echo early; echo $$ > DIR/pid; \(waitFor("go")); seq 5000; echo late; echo x > DIR/said; sleep 1000"
+    let configuration = "[program:a]\ncommand=/bin/sh -c '\(script)'\nstartsecs=0\nstdout_logfile=DIR/a.log\n"
+    let first = try start(configuration, directory: directory)
+    try first.waitUntil { first.file("a.log") == "early\n" && first.file("pid").hasSuffix("\n") }
+    let pid = try #require(Int32(first.file("pid").dropLast()))
+    defer { kill(pid, SIGKILL) }
+    kill(first.pid, SIGKILL)
+    #expect(try first.end() == -1)
+    touch(first, "go")
+    let limit = Date().addingTimeInterval(20)
+    while first.file("said").isEmpty, Date() < limit { usleep(10_000) }
+    #expect(isPresent(pid))
+    let second = try start(configuration, directory: directory)
+    try second.waitUntil { second.file("a.log").contains("late\n") }
+    #expect(second.file("a.log").hasPrefix("early\n" + (1...5000).map { "\($0)\n" }.joined() + "late\n"))
+    try stop(second)
+  }
+
+  @Test func `a grandchild that keeps the stream goes on being heard`() throws {
+    let supervisor = try start(
+      program(
+        "parent", "setsid sh -c \"\(waitFor("go")); echo grandchild; exec sleep 1000\" & echo parent",
+        "stdout_logfile=DIR/out"))
+    try supervisor.line("name=parent", "to=EXITED")
+    touch(supervisor, "go")
+    try supervisor.waitUntil(seconds: 20) { supervisor.file("out").contains("grandchild\n") }
+    try stop(supervisor)
+    #expect(supervisor.file("out") == "parent\ngrandchild\n")
+  }
+
+  @Test func `standard input stays open, and is empty for the next process`() throws {
+    let supervisor = try start(
+      "[program:cat]\ncommand=/bin/cat\nstartsecs=0\nautorestart=true\nstdout_logfile=DIR/out\n")
+    let pid = try supervisor.spawned("cat")
+    let path = supervisor.directory + "/var/run/fifo/cat:cat.stdin"
+    let input = try #require(FileHandle(forWritingAtPath: path))
+    try input.write(contentsOf: Data("hello\n".utf8))
+    try supervisor.waitUntil { supervisor.file("out") == "hello\n" }
+    kill(pid, SIGSTOP)
+    try input.write(contentsOf: Data("unread\n".utf8))
+    try input.close()
+    kill(pid, SIGKILL)
+    _ = try supervisor.spawned("cat")
+    try #require(FileHandle(forWritingAtPath: path)).write(contentsOf: Data("again\n".utf8))
+    try supervisor.waitUntil { supervisor.file("out") == "hello\nagain\n" }
+    try stop(supervisor)
+  }
+
+  // MARK: - Files
+
+  @Test func `without backups a full file is begun anew`() throws {
+    let supervisor = try start(
+      program("a", "seq 20000", "stdout_logfile=DIR/a.log\nstdout_logfile_maxbytes=10KB\nstdout_logfile_backups=0"))
+    try supervisor.line("name=a", "to=EXITED")
+    try stop(supervisor)
+    let text = supervisor.file("a.log")
+    #expect(text.utf8.count <= 10 << 10)
+    #expect(text.hasSuffix("\n19999\n20000\n"))
+    #expect(supervisor.file("a.log.1").isEmpty)
+  }
+
+  @Test func `a line longer than a file is cut, and nothing of it is lost`() throws {
+    let supervisor = try start(
+      program(
+        "a", "head -c 300000 /dev/zero | tr \"\\0\" x; echo; echo next",
+        "stdout_logfile=DIR/a.log\nstdout_logfile_maxbytes=64KB\nstdout_logfile_backups=20"))
+    try supervisor.line("name=a", "to=EXITED")
+    try stop(supervisor)
+    let files = files(supervisor, "a.log")
+    #expect(files.joined() == String(repeating: "x", count: 300_000) + "\nnext\n")
+    #expect(files.allSatisfy { $0.utf8.count <= 128 << 10 })
+  }
+
+  @Test func `after SIGUSR2 logs are opened again, and one that was emptied does not become sparse`() throws {
+    let supervisor = try start(
+      program(
+        "a", "echo one; \(waitFor("go1")); echo two; \(waitFor("go2")); echo three; sleep 1000",
+        "stdout_logfile=DIR/a.log"))
+    try supervisor.waitUntil { supervisor.file("a.log") == "one\n" }
+    rename(supervisor.directory + "/a.log", supervisor.directory + "/moved")
+    kill(supervisor.pid, SIGUSR2)
+    try supervisor.waitUntil { FileManager.default.fileExists(atPath: supervisor.directory + "/a.log") }
+    touch(supervisor, "go1")
+    try supervisor.waitUntil { supervisor.file("a.log") == "two\n" }
+    truncate(supervisor.directory + "/a.log", 0)
+    touch(supervisor, "go2")
+    try supervisor.waitUntil { supervisor.file("a.log") == "three\n" }
+    #expect(supervisor.file("moved") == "one\n")
+    try stop(supervisor)
+  }
+
+  @Test func `two processes share a file, and their lines stay whole`() throws {
+    func script(_ letter: String) -> String {
+      "i=0; while [ $i -lt 3000 ]; do echo \(letter)-$i; i=$((i+1)); done"
+    }
+    let more = "stdout_logfile=DIR/both\nstdout_logfile_maxbytes=20KB\nstdout_logfile_backups=20"
+    let supervisor = try start(program("a", script("a"), more) + program("b", script("b"), more))
+    try supervisor.waitUntil(seconds: 20) {
+      try supervisor.value("supervisor.getAllProcessInfo").array?.allSatisfy { $0["statename"]?.string == "EXITED" }
+        ?? false
+    }
+    try stop(supervisor)
+    let lines = files(supervisor, "both").joined().split(separator: "\n")
+    #expect(lines.filter { $0.hasPrefix("a") } == (0..<3000).map { "a-\($0)" })
+    #expect(lines.filter { $0.hasPrefix("b") } == (0..<3000).map { "b-\($0)" })
+    #expect(lines.count == 6000)
+  }
+
+  @Test func `a special file takes output, too`() throws {
+    let supervisor = try start(
+      program("a", "echo from the child", "stdout_logfile=/dev/stderr\nstdout_logfile_maxbytes=0")
+        + program("b", "echo by its number", "stdout_logfile=/dev/fd/2\nstdout_logfile_maxbytes=0"))
+    try supervisor.line("from the child")
+    supervisor.rewind()
+    try supervisor.line("by its number")
+    try stop(supervisor)
+  }
+
+  @Test func `logs that nobody named go with an orderly end, unless they shall stay`() throws {
+    for keeps in [false, true] {
+      let directory = "/tmp/supervising-\(UUID().uuidString.prefix(13))"
+      let log = "var/run/logs/a-stdout.log"
+      let configuration = "[supervisord]\nnocleanup=\(keeps)\n" + program("a", "echo life")
+      let first = try start(configuration, directory: directory)
+      try first.line("name=a", "to=EXITED")
+      try stop(first)
+      #expect(first.file(log) == "life\n")
+      let second = try start(configuration, directory: directory)
+      try second.line("name=a", "to=EXITED")
+      try stop(second)
+      #expect(second.file(log) == (keeps ? "life\nlife\n" : "life\n"))
+    }
+  }
+
+  // MARK: - What is done to output
+
+  @Test func `escape sequences are dropped and times are added where that is wanted`() throws {
+    let supervisor = try start(
+      "[supervisord]\nstrip_ansi=true\n[bulkhead:supervisor]\nlog_timestamps=true\n[bulkhead:program:b]\nlog_timestamps=false\n"
+        + program("a", "printf \"\\033[31mred\\033[0m\\nx\\n\"", "stdout_logfile=DIR/a.log")
+        + program("b", "printf \"\\033[31mred\\033[0m\\n\"", "stdout_logfile=DIR/b.log"))
+    try supervisor.waitUntil { supervisor.file("a.log").hasSuffix("x\n") && !supervisor.file("b.log").isEmpty }
+    let time = "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z"
+    let pattern = "^\(time) red\n\(time) x\n$"
+    #expect(supervisor.file("a.log").range(of: pattern, options: .regularExpression) != nil)
+    #expect(supervisor.file("b.log") == "red\n")
+    try stop(supervisor)
+  }
+
+  @Test func `what is captured does not go to the log`() throws {
+    let supervisor = try start(
+      program(
+        "a", "printf \"a<!--XSUPERVISOR:BEGIN-->secret\"; sleep 0.1; printf \"<!--XSUPERVISOR:END-->b\\n\"",
+        "stdout_logfile=DIR/a.log\nstdout_capture_maxbytes=1KB"))
+    try supervisor.waitUntil { supervisor.file("a.log").hasSuffix("\n") }
+    #expect(supervisor.file("a.log") == "ab\n")
+    try stop(supervisor)
+  }
+
+  // MARK: - Logs that take nothing
+
+  @Test func `a log whose reader has stopped reading holds nobody`() throws {
+    let directory = "/tmp/supervising-\(UUID().uuidString.prefix(13))"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    #expect(mkfifo(directory + "/stalled", 0o600) == 0)
+    let reader = open(directory + "/stalled", O_RDWR | O_NONBLOCK)
+    defer { close(reader) }
+    let supervisor = try start(
+      program(
+        "a", "head -c 50000000 /dev/zero | tr \"\\0\" x; echo; echo x > DIR/written; \(waitFor("go")); echo after",
+        "stdout_logfile=DIR/stalled\nstdout_logfile_maxbytes=0")
+        + program("b", "\(waitFor("written")); seq 1000; sleep 1000", "stdout_logfile=DIR/b.log"),
+      directory: directory)
+    try supervisor.line("process output is lost", "stalled", within: 30)
+    try supervisor.waitUntil(seconds: 30) { supervisor.file("b.log").hasSuffix("\n1000\n") }
+    let dropped = try supervisor.value("supervisor.getProcessInfo", "a")["output_dropped_bytes"]?.integer ?? 0
+    #expect((40_000_000...50_000_001).contains(dropped))
+    // When its reader reads again, the log goes on.
+    touch(supervisor, "go")
+    var bytes = [UInt8](repeating: 0, count: 1 << 16)
+    var count = 0
+    var tail = ""
+    let limit = Date().addingTimeInterval(20)
+    while !tail.hasSuffix("after\n"), Date() < limit {
+      let got = read(reader, &bytes, bytes.count)
+      guard got > 0 else {
+        usleep(1000)
+        continue
+      }
+      count += got
+      tail = String((tail + String(decoding: bytes[..<got], as: UTF8.self)).suffix(20))
+    }
+    #expect(tail.hasSuffix("after\n"))
+    #expect(count + Int(dropped) == 50_000_000 + 1 + 6)
+    try supervisor.line("process output is written again", "stalled", "lost_bytes=")
+    try stop(supervisor)
+  }
+
+  @Test func `a full disk is told of once, and again when it is over`() throws {
+    let supervisor = try start(
+      "[supervisord]\nlogfile=/dev/null\n"
+        + program(
+          "a", "\(waitFor("go1")); seq 20000; seq 20000; \(waitFor("go2")); echo again; sleep 1000",
+          "stdout_logfile=DIR/a.log"))
+    _ = try supervisor.spawned("a")
+    try limitFiles(of: supervisor.pid, to: "5000")
+    touch(supervisor, "go1")
+    try supervisor.line("process output is lost", "a.log", "File too large")
+    try supervisor.waitUntil {
+      let info = try supervisor.value("supervisor.getProcessInfo", "a")
+      return info["output_dropped_bytes"]?.integer == 2 * 108_894 - 5000
+    }
+    try limitFiles(of: supervisor.pid, to: "unlimited")
+    touch(supervisor, "go2")
+    try supervisor.line("process output is written again", "lost_bytes=\(2 * 108_894 - 5000)")
+    #expect(supervisor.file("a.log").hasSuffix("again\n"))
+    #expect(supervisor.file("a.log").utf8.count == 5006)
+    #expect(supervisor.lines.filter { $0.contains("process output is lost") }.count == 1)
+    try stop(supervisor)
+  }
+
+  // MARK: - The supervisor's own log
+
+  @Test func `the supervisor keeps its own log, rotates it, and says nothing else where it is silent`() throws {
+    let supervisor = try start(
+      "[supervisord]\nlogfile=DIR/own.log\nlogfile_maxbytes=1KB\nlogfile_backups=3\nsilent=true\n"
+        + program("a", "exit 0"))
+    try supervisor.waitUntil {
+      supervisor.file("own.log").contains("name=a") || supervisor.file("own.log.1").contains("name=a")
+    }
+    for _ in 0..<60 { _ = try supervisor.call("supervisor.startProcess", "a") }
+    try stop(supervisor)
+    #expect(supervisor.lines.filter { !$0.isEmpty }.isEmpty)
+    let files = files(supervisor, "own.log")
+    #expect(files.count == 4)
+    #expect(files.allSatisfy { $0.utf8.count <= 1 << 10 && $0.hasSuffix("\n") })
+    #expect(files.last?.contains("supervisor ends") == true)
+  }
+
+  @Test func `by default its own log is in the run directory, and tells what the level lets through`() throws {
+    let quiet = try start("[supervisord]\nloglevel=error\n" + program("a", "exit 0"))
+    try quiet.waitUntil { try quiet.value("supervisor.getProcessInfo", "a")["statename"]?.string == "EXITED" }
+    try stop(quiet)
+    #expect(quiet.file("var/run/logs/supervisor.log").isEmpty)
+    let plain = try start(program("a", "exit 0"))
+    try plain.line("name=a", "to=EXITED")
+    try stop(plain)
+    #expect(plain.file("var/run/logs/supervisor.log") == plain.lines.map { $0 + "\n" }.joined())
+  }
+
+  @Test func `nobody reads its standard error, and it works all the same`() throws {
+    let supervisor = try start(program("a", "sleep 1000"))
+    for _ in 0..<250 {
+      _ = try supervisor.call("supervisor.stopProcess", "a")
+      _ = try supervisor.call("supervisor.startProcess", "a")
+    }
+    let info = try supervisor.value("supervisor.getProcessInfo", "a")
+    #expect(info["statename"]?.string == "RUNNING")
+    #expect(supervisor.file("var/run/logs/supervisor.log").utf8.count > 100_000)
+    try stop(supervisor)
+  }
+}
