@@ -26,6 +26,12 @@ public struct EventPoolSpecification: Hashable, Sendable {
   public let bufferMax: Int
   /// The kinds of events.
   public let events: Set<EventKind>
+
+  /// A pool by its parts.
+  public init(bufferMax: Int, events: Set<EventKind>) {
+    self.bufferMax = bufferMax
+    self.events = events
+  }
 }
 
 /// The listening socket of `[fcgi-program:x]`: the supervisor makes it, the children inherit it as descriptor 0.

@@ -19,8 +19,13 @@ public struct OutputSpecification: Hashable, Sendable {
   /// Whether nobody chose the file's name: `AUTO`.
   public var isAutomatic = false
 
+  /// Whether it is what an event listener answers.
+  public var isListener = false
+
   /// Whether anybody wants it.
-  public var goesSomewhere: Bool { file != nil || captureMax > 0 || emitsEvents || usesSyslog }
+  public var goesSomewhere: Bool { file != nil || captureMax > 0 || emitsEvents || usesSyslog || isListener }
+  /// Whether event listeners may hear of it.
+  var isTold: Bool { captureMax > 0 || emitsEvents }
 
   /// An output by its parts.
   public init(file: String?, sizeMax: Int, backups: Int) {

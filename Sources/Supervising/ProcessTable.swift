@@ -3,6 +3,8 @@ public struct ProcessID: Hashable, Comparable, Sendable {
   /// Counts from 0.
   public let number: Int
 
+  package init(number: Int) { self.number = number }
+
   /// Orders by age.
   public static func < (left: ProcessID, right: ProcessID) -> Bool { left.number < right.number }
 }

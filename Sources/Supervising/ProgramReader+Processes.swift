@@ -161,6 +161,7 @@ extension ProgramReader {
     if let url = program.serverURL { variables["SUPERVISOR_SERVER_URL"] = url.isEmpty ? nil : url }
     for pair in own { variables[pair.key] = pair.value }
     var output = program.output
+    output.isListener = program.kind == .eventListener
     var errorOutput = program.errorOutput
     readLog(&reader, "stdout", into: &output, name: name, group: program.group)
     readLog(&reader, "stderr", into: &errorOutput, name: name, group: program.group)
