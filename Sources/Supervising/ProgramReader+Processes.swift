@@ -75,7 +75,7 @@ extension ProgramReader {
       redirectsErrors: reader.boolean("redirect_stderr"), output: readFlags(&reader, "stdout", program: name),
       errorOutput: readFlags(&reader, "stderr", program: name), serverURL: url.uppercased() == "AUTO" ? nil : url,
       groupPriority: groupPriority,
-      priority: reader.integer("priority"))
+      priority: reader.has("priority") ? reader.integer("priority") : 999)
   }
 
   private mutating func readPolicy(_ reader: inout SectionReader, program: String) -> ProcessPolicy {
