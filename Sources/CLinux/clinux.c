@@ -1,5 +1,6 @@
 #include "clinux.h"
 
+#include <sched.h>
 #include <syslog.h>
 
 void bh_syslog(const char *line) { syslog(LOG_USER | LOG_INFO, "%s", line); }
@@ -55,13 +56,36 @@ pid_t bh_peer_pid(int fd) {
 
 // Runs in the child, in the parent's memory: system calls only, and those that change the user raw, because the
 // library's would tell every thread of the parent.
+static const char *limit(const struct bh_limits *limits) {
+  if (limits->cgroup_fd >= 0 && write(limits->cgroup_fd, "0", 1) != 1) return "cgroup";
+  if (limits->open_files_max) {
+    struct rlimit64 files = {limits->open_files_max, limits->open_files_max};
+    if (syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &files, NULL) < 0) return "open_files_max";
+  }
+  if (limits->data_max) {
+    struct rlimit64 data = {limits->data_max, limits->data_max};
+    if (syscall(SYS_prlimit64, 0, RLIMIT_DATA, &data, NULL) < 0) return "memory_max";
+  }
+  if (limits->changes_nice && setpriority(PRIO_PROCESS, 0, limits->nice) < 0) return "nice";
+  if (limits->cpus && syscall(SYS_sched_setaffinity, 0, limits->cpus_bytes, limits->cpus) < 0) return "cpus";
+  return NULL;
+}
+
 static const char *prepare(const struct bh_spawn_order *spawn) {
   // Raw as well: the library keeps two signals to itself, which may have been ignored before it came.
   static const unsigned long standard[16];
   for (int number = 1; number < NSIG; number++) syscall(SYS_rt_sigaction, number, standard, NULL, 8);
   if (setpgid(0, 0) < 0) return "setpgid";
   if (dup2(spawn->stdin_fd, 0) < 0 || dup2(spawn->stdout_fd, 1) < 0 || dup2(spawn->stderr_fd, 2) < 0) return "dup2";
-  if (syscall(SYS_close_range, 3u, ~0u, 0u) < 0) return "close_range";
+  // Closed by the execution, not before: the lock of the run directory is let go when this is another program that can
+  // be found, so that whoever takes over from a parent killed right here sees it.
+  if (syscall(SYS_close_range, 3u, ~0u, 1u << 2 /* CLOSE_RANGE_CLOEXEC */) < 0 &&
+      syscall(SYS_close_range, 3u, ~0u, 0u) < 0)
+    return "close_range";
+  if (spawn->limits) {
+    const char *step = limit(spawn->limits);
+    if (step) return step;
+  }
   if (spawn->changes_user) {
     if (syscall(SYS_setgroups, spawn->groups_count, spawn->groups) < 0) return "setgroups";
     if (syscall(SYS_setresgid, spawn->gid, spawn->gid, spawn->gid) < 0) return "setgid";
@@ -95,4 +119,78 @@ pid_t bh_spawn(const struct bh_spawn_order *spawn, const char **step) {
   *step = failed;
   errno = error;
   return -1;
+}
+
+pid_t bh_spawn_standby(const char *path, char *const *argv, char *const *envp, int watched, int kept) {
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, &before);
+  volatile int error = 0;
+  pid_t pid = vfork();
+  if (pid == 0) {
+    // Out of the way of 3 and 4 first.
+    int first = fcntl(watched, F_DUPFD, 16), second = kept < 0 ? -1 : fcntl(kept, F_DUPFD, 16);
+    if (first >= 0 && dup2(first, 3) == 3 && (second < 0 || dup2(second, 4) == 4) &&
+        syscall(SYS_close_range, second < 0 ? 4u : 5u, ~0u, 0u) == 0)
+      execve(path, argv, envp);
+    error = errno;
+    _exit(127);
+  }
+  if (pid < 0) error = errno;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  if (!error) return pid;
+  if (pid > 0) waitpid(pid, NULL, 0);
+  errno = error;
+  return -1;
+}
+
+// The first published form of `struct pidfd_info`.
+struct exit_information {
+  uint64_t mask, cgroup;
+  uint32_t pid, group, parent, users[8];
+  int32_t exit_status;
+};
+
+int bh_pidfd_exit(int pidfd, int *status) {
+  enum { told_exit = 1 << 3 };
+  struct exit_information information = {.mask = told_exit};
+  if (ioctl(pidfd, _IOWR(0xFF, 11, struct exit_information), &information) < 0) return -1;
+  if (!(information.mask & told_exit)) {
+    errno = EAGAIN;
+    return -1;
+  }
+  *status = information.exit_status;
+  return 0;
+}
+
+int bh_daemonize(void) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+  pid_t pid = fork();
+  if (pid < 0) return -1;
+  if (pid == 0) {
+    close(ends[0]);
+    setsid();
+    return ends[1];
+  }
+  close(ends[1]);
+  unsigned char code = 0;
+  ssize_t count;
+  do count = read(ends[0], &code, 1);
+  while (count < 0 && errno == EINTR);
+  if (count == 1) _exit(code);
+  int status = 0;
+  waitpid(pid, &status, 0);
+  _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 111);
+}
+
+int bh_reexecute(const char *path, char *const *argv, char *const *envp, int first, int second) {
+  if (syscall(SYS_close_range, 3u, ~0u, 1u << 2 /* CLOSE_RANGE_CLOEXEC */) < 0) return errno;
+  if (first >= 0) fcntl(first, F_SETFD, 0);
+  if (second >= 0) fcntl(second, F_SETFD, 0);
+  execve(path, argv, envp);
+  int error = errno;
+  if (first >= 0) fcntl(first, F_SETFD, FD_CLOEXEC);
+  if (second >= 0) fcntl(second, F_SETFD, FD_CLOEXEC);
+  return error;
 }

@@ -1,4 +1,5 @@
 package import CLinux
+internal import Synchronization
 #if canImport(Glibc)
   internal import Glibc
 #endif
@@ -9,6 +10,12 @@ package import CLinux
 public struct Readiness: Sendable {
   /// The path, or `@name` for an abstract address; empty where nobody listens.
   public let address: String
+  private let memory = Memory()
+
+  /// What was said, shared by all copies.
+  private final class Memory: Sendable {
+    let isReady = Atomic<Bool>(false)
+  }
 
   /// Takes the address from the environment.
   /// - Parameter environment: where `NOTIFY_SOCKET` is looked up.
@@ -41,7 +48,10 @@ public struct Readiness: Sendable {
   /// - Parameter status: one line for people.
   /// - Returns: whether it was handed over.
   @discardableResult
-  public func ready(status: String) -> Bool { send("READY=1\nSTATUS=\(Self.line(status))") }
+  public func ready(status: String) -> Bool {
+    memory.isReady.store(true, ordering: .relaxed)
+    return send("READY=1\nSTATUS=\(Self.line(status))")
+  }
 
   /// Says what the process is doing.
   /// - Parameter status: one line for people.
@@ -53,9 +63,12 @@ public struct Readiness: Sendable {
   @discardableResult
   public func stopping() -> Bool { send("STOPPING=1") }
 
-  /// Says that the process is alive.
+  /// Says that the process is alive, and again that it does its work where it has said so: a supervisor that was not
+  /// there then hears it now.
   @discardableResult
-  public func watchdog() -> Bool { send("WATCHDOG=1") }
+  public func watchdog() -> Bool {
+    send(memory.isReady.load(ordering: .relaxed) ? "READY=1\nWATCHDOG=1" : "WATCHDOG=1")
+  }
 
   private static func line(_ text: String) -> String { String(text.map { $0.isNewline ? " " : $0 }) }
 

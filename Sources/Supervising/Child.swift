@@ -7,13 +7,19 @@ internal import Daemon
 
 /// A spawned process: its pid, and a descriptor that stands for it.
 final class Child {
+  /// Holds in the environment of each child whose it is, so that it is found also where nobody wrote its pid down.
+  static let markVariable = "BULKHEAD_CHILD"
+
   let pid: Int32
   /// Readable when the process has ended.
   let pidDescriptor: Int32
+  /// When it began, where another supervisor spawned it; nil for a child of ours.
+  let strangerSince: UInt64?
 
-  private init(pid: Int32, pidDescriptor: Int32) {
+  private init(pid: Int32, pidDescriptor: Int32, strangerSince: UInt64? = nil) {
     self.pid = pid
     self.pidDescriptor = pidDescriptor
+    self.strangerSince = strangerSince
   }
 
   deinit { close(pidDescriptor) }
@@ -21,10 +27,10 @@ final class Child {
   /// Spawns a process in a group of its own.
   /// - Throws: `SystemError` that names the step which failed.
   static func spawn(
-    _ specification: ProcessSpecification, environment: [String: String], umask: Int,
+    _ specification: ProcessSpecification, environment: [String: String], mark: String, umask: Int,
     streams: ProcessStreams.Descriptors
   ) throws(SystemError) -> Child {
-    let pid = try start(specification, environment: environment, umask: umask, streams: streams)
+    let pid = try start(specification, environment: environment, mark: mark, umask: umask, streams: streams)
     let pidDescriptor = bh_pidfd_open(pid)
     guard pidDescriptor >= 0 else {
       let failure = SystemError.last("pidfd_open")
@@ -35,14 +41,51 @@ final class Child {
     return Child(pid: pid, pidDescriptor: pidDescriptor)
   }
 
+  /// Takes over a process that another supervisor, or an earlier image of this one, spawned.
+  /// - Returns: nil where it is gone.
+  static func adopt(_ facts: ProcessFacts) -> Child? {
+    let descriptor = bh_pidfd_open(facts.pid)
+    guard descriptor >= 0 else { return nil }
+    // Only now the number is held.
+    guard let present = ProcessFacts(pid: facts.pid), present.startTicks == facts.startTicks else {
+      close(descriptor)
+      return nil
+    }
+    return Child(
+      pid: facts.pid, pidDescriptor: descriptor, strangerSince: present.parent == getpid() ? nil : facts.startTicks)
+  }
+
+  /// How it ended; nil where it has not.
+  func exit() -> ProcessExit? {
+    var status: Int32 = 0
+    guard let strangerSince else {
+      return bh_peek_exit(pid, &status) == pid ? ProcessExit(waitStatus: status) : nil
+    }
+    var item = pollfd(fd: pidDescriptor, events: Int16(POLLIN), revents: 0)
+    guard poll(&item, 1, 0) > 0 else { return nil }
+    // Told once it is reaped; until then its entry says so. In between it may be reaped.
+    if bh_pidfd_exit(pidDescriptor, &status) == 0 { return ProcessExit(waitStatus: status) }
+    if let facts = ProcessFacts(pid: pid), facts.startTicks == strangerSince, facts.isZombie {
+      return ProcessExit(waitStatus: facts.exitStatus)
+    }
+    return bh_pidfd_exit(pidDescriptor, &status) == 0 ? ProcessExit(waitStatus: status) : .unseen
+  }
+
   /// Sends a signal; one that finds nobody is no failure.
   func signal(_ number: Int32, group: Bool) throws(SystemError) {
-    let result = group ? kill(-pid, number) : bh_pidfd_send_signal(pidDescriptor, number)
+    let result: Int32
+    if !group {
+      result = bh_pidfd_send_signal(pidDescriptor, number)
+    } else {
+      // A stranger's number may be another's by now; older kernels know groups by number alone.
+      let sent = strangerSince == nil ? -1 : bh_pidfd_signal_group(pidDescriptor, number)
+      result = sent != 0 && (strangerSince == nil || errno == EINVAL) ? kill(-pid, number) : sent
+    }
     if result != 0, errno != ESRCH { throw SystemError.last("signal \(number) to \(pid)") }
   }
 
   private static func start(
-    _ specification: ProcessSpecification, environment: [String: String], umask: Int,
+    _ specification: ProcessSpecification, environment: [String: String], mark: String, umask: Int,
     streams: ProcessStreams.Descriptors
   ) throws(SystemError) -> Int32 {
     var variables = environment.merging(specification.environment) { $1 }
@@ -51,6 +94,7 @@ final class Child {
       variables["USER"] = user.name
       variables["LOGNAME"] = user.name
     }
+    variables[markVariable] = mark
     let arguments = CStringArray(specification.arguments)
     let pairs = CStringArray(variables.map { "\($0.key)=\($0.value)" })
     let path = CStringArray([specification.executable, specification.directory ?? ""])
@@ -86,7 +130,7 @@ final class Child {
 }
 
 /// C strings, ended by a null pointer, for as long as it lives.
-private final class CStringArray {
+final class CStringArray {
   let pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   private let count: Int
 

@@ -20,8 +20,17 @@ final class NotifySocket {
   private var buffer = [UInt8](repeating: 0, count: 8192)
 
   /// Binds the socket; a file that a dead supervisor left is replaced.
-  init(path: String) throws(SystemError) {
+  /// - Parameters:
+  ///   - path: where it is bound.
+  ///   - inherited: the socket itself, where somebody kept it open, with what was said meanwhile.
+  /// - Throws: `SystemError`.
+  init(path: String, inherited: Int32?) throws(SystemError) {
     self.path = path
+    if let inherited, Self.isBound(inherited, to: path) {
+      descriptor = inherited
+      _ = bh_fcntl(inherited, F_SETFD, FD_CLOEXEC)
+      return
+    }
     guard let (target, length) = Readiness.socketAddress(path) else {
       throw SystemError("bind \(path)", code: ENAMETOOLONG)
     }
@@ -42,6 +51,17 @@ final class NotifySocket {
   deinit {
     close(descriptor)
     unlink(path)
+  }
+
+  /// Whether a descriptor is the socket that is found under a path.
+  private static func isBound(_ descriptor: Int32, to path: String) -> Bool {
+    var address = sockaddr_un()
+    var length = socklen_t(MemoryLayout<sockaddr_un>.size)
+    let result = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+    }
+    let name = withUnsafeBytes(of: &address.sun_path) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    return result == 0 && name == path && access(path, F_OK) == 0
   }
 
   /// Takes one message; nil where none is waiting.

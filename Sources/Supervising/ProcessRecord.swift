@@ -335,6 +335,7 @@ public struct ProcessRecord: Sendable {
     switch exit {
     case .code(let code): return startFailed("exited too quickly, with code \(code)", now)
     case .signal(let signal): return startFailed("ended too quickly, by signal \(signal)", now)
+    case .unseen: return startFailed("ended too quickly, unseen", now)
     }
   }
 
@@ -357,7 +358,7 @@ public struct ProcessRecord: Sendable {
     let expected: Bool
     switch exit {
     case .code(let code): expected = policy.exitCodes.contains(code)
-    case .signal: expected = false
+    case .signal, .unseen: expected = false
     }
     let isWanted = policy.restart == .always || (policy.restart == .unexpected && !expected)
     guard isWanted, !isFinal else { return actions }

@@ -48,6 +48,8 @@ public enum ProcessExit: Hashable, Sendable {
   case code(Int)
   /// By a signal.
   case signal(Int32)
+  /// Nobody saw how: it was not our child, or ended while no supervisor ran.
+  case unseen
 
   /// Reads the status that `waitpid(2)` gives.
   public init(waitStatus status: Int32) {
@@ -57,16 +59,16 @@ public enum ProcessExit: Hashable, Sendable {
   /// The signal that ended it; nil where none did.
   public var signal: Int? {
     switch self {
-    case .code: nil
+    case .code, .unseen: nil
     case .signal(let number): Int(number)
     }
   }
 
-  /// What `exitstatus` says: the code, or −1 for a signal.
+  /// What `exitstatus` says: the code, or −1 for a signal and where nobody knows.
   public var status: Int {
     switch self {
     case .code(let code): code
-    case .signal: -1
+    case .signal, .unseen: -1
     }
   }
 }

@@ -8,6 +8,12 @@ struct RowState {
   var tokens: [EventLoop.Token] = []
   /// The pid of the process that is just ending: its group may still be signalled.
   var endingPid: Int32?
+  /// Whether that was not our child.
+  var isEndingStranger = false
+  /// When the process began, as the kernel counts; 0 until somebody asked.
+  var startTicks: UInt64 = 0
+  /// What the process was spawned with; empty until somebody asked.
+  var fingerprint = ""
   var startedAt: Timestamp?
   var endedAt: Timestamp?
   var status = ""

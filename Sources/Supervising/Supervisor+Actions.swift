@@ -32,8 +32,12 @@ extension Supervisor {
     case .changed(let from, let to):
       Log.info(
         "process", ["name": row.specification.fullName, "from": from.name, "to": to.name, "pid": pidText(row.record)])
+      isStateChanged = true
       publish(process)
-    case .updated: publish(process)
+      if to.isStopped, departing.contains(process) { forget(process) }
+    case .updated:
+      isStateChanged = true
+      publish(process)
     case .alert(let text): alert(text, about: row.specification.fullName)
     }
   }
@@ -46,9 +50,12 @@ extension Supervisor {
       let descriptors = try state.streams.open(null: null)
       defer { descriptors.closeAll() }
       let child = try Child.spawn(
-        specification, environment: environment, umask: configuration.umask, streams: descriptors)
+        specification, environment: environment, mark: mark(of: specification), umask: configuration.umask,
+        streams: descriptors)
       state.streams.processStarted()
       rowStates[process]?.child = child
+      rowStates[process]?.startTicks = 0
+      rowStates[process]?.fingerprint = ""
       rowStates[process]?.startedAt = SystemClock.now
       rowStates[process]?.status = ""
       processByPid[child.pid] = process
@@ -77,7 +84,7 @@ extension Supervisor {
     guard let state = rowStates[process] else { return }
     do throws(SystemError) {
       if let ending = state.endingPid {
-        if group { kill(-ending, number) }
+        if group { signalGroup(ofEnded: ending, number, process) }
       } else {
         try state.child?.signal(number, group: group)
       }

@@ -9,20 +9,33 @@ internal import Daemon
 extension Supervisor {
   /// A child has ended: the next one is spawned first, then it is reaped.
   func ended(_ pid: Int32) {
-    var status: Int32 = 0
-    guard let process = processByPid[pid], bh_peek_exit(pid, &status) == pid, let state = rowStates[process],
-      state.child != nil
+    guard let process = processByPid[pid], let state = rowStates[process], let child = state.child,
+      let exit = child.exit()
     else { return }
     processByPid[pid] = nil
     for token in state.tokens { loop.remove(token) }
     rowStates[process]?.child = nil
     rowStates[process]?.tokens = []
     rowStates[process]?.endingPid = pid
+    rowStates[process]?.isEndingStranger = child.strangerSince != nil
     rowStates[process]?.endedAt = SystemClock.now
     state.streams.processEnded()
-    handle(.exited(ProcessExit(waitStatus: status)), process)
+    handle(.exited(exit), process)
     rowStates[process]?.endingPid = nil
-    waitpid(pid, nil, 0)
+    rowStates[process]?.isEndingStranger = false
+    if child.strangerSince == nil { waitpid(pid, nil, 0) }
+  }
+
+  /// Signals what is left of the group of a process that has just ended.
+  ///
+  /// The number of our own child is kept until we reap it; that of another's may be in use again, so there the members
+  /// must bear our mark.
+  func signalGroup(ofEnded pid: Int32, _ number: Int32, _ process: ProcessID) {
+    guard rowStates[process]?.isEndingStranger == true, let row = table[process] else {
+      kill(-pid, number)
+      return
+    }
+    signalMarked(group: pid, mark: mark(of: row.specification), number)
   }
 
   /// Takes the ends of children, and of orphans that became ours because their parents died.
@@ -40,6 +53,7 @@ extension Supervisor {
     let limit = SystemClock.monotonicNanoseconds + 1_000_000_000
     while true {
       reap()
+      if hasAdopted { signalMarked(group: nil, mark: nil, SIGKILL) }
       let orphans = SystemLookup.children()
       guard !orphans.isEmpty, SystemClock.monotonicNanoseconds < limit else { return }
       for orphan in orphans { kill(orphan, SIGKILL) }

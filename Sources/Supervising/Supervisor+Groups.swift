@@ -94,5 +94,11 @@ extension Supervisor {
   }
 
   /// Executes the supervisor anew with the configuration as it is now.
-  func restartInPlace() throws(ControlFault) { throw ControlFault(.failed, "not done while it runs") }
+  /// - Throws: a fault where the configuration is wrong; everything goes on as it was then.
+  func restartInPlace() throws(ControlFault) {
+    let errors = reexecute()
+    guard errors.isEmpty else {
+      throw ControlFault(.cannotReread, errors.map { "\($0)" }.joined(separator: "\n"))
+    }
+  }
 }

@@ -17,6 +17,8 @@ public final class Supervisor {
   let startedAt = SystemClock.now
   var table = ProcessTable()
 
+  /// How it was started.
+  public let launch: Launch
   let environment: [String: String]
   let loop: EventLoop
   let lock: RunLock
@@ -41,19 +43,41 @@ public final class Supervisor {
   var available: SupervisorConfiguration
   /// The file of the supervisor's own log; nil where it has none.
   let mainLog: String?
-  var scales: [String: Int] = [:]
+  /// What is to be done at some time, beside the deadlines of processes.
+  var alarms = Alarms()
+
+  var stateFile: StateFile
+  /// What a supervisor left that died; nil where none did.
+  var inheritance: SavedState?
+  /// Whether the state file is to be written at the end of this turn.
   var isStateChanged = true
+  /// How many processes of a program there are where that is not what the configuration says; outlives the supervisor.
+  var scales: [String: Int] = [:] { didSet { isStateChanged = true } }
+  /// Processes that the configuration does not know any more; they are stopped and forgotten.
   var departing: Set<ProcessID> = []
+  var hasAdopted = false
+  var standby: Standby?
+  var standbyToken: EventLoop.Token?
+  var standbySince: Int64 = 0
+  var standbyPause: Int64 = 0
+  /// What the next image reads, where another one is to take our place at the end of this turn.
+  var isReexecutionWanted = false
+  /// Whether the next image is about to take our place.
+  public internal(set) var isRestarting = false
+  /// Whether it leaves the processes to a supervisor that waits for it to go.
+  var isSteppingAside = false
 
   /// Takes the run directory; nothing is started yet.
   /// - Parameters:
   ///   - configuration: what to run.
   ///   - environment: what the children inherit.
+  ///   - launch: how it was started.
   /// - Throws: an error where another supervisor has the directory, or a socket cannot be made.
-  public init(_ configuration: SupervisorConfiguration, environment: [String: String]) throws {
+  public init(_ configuration: SupervisorConfiguration, environment: [String: String], launch: Launch) throws {
     self.configuration = configuration
     available = configuration
     self.environment = environment
+    self.launch = launch
     if let user = configuration.user { try SystemLookup.become(user) }
     let run = configuration.runDirectory
     try FilePaths.makeDirectories(run)
@@ -63,19 +87,25 @@ public final class Supervisor {
     let outputs = configuration.processes.flatMap { [$0.output.file, $0.errorOutput.file].compactMap(\.self) }
     let ownFiles = configuration.pidFiles + configuration.controlSockets + [mainLog].compactMap(\.self)
     for file in Set(outputs + ownFiles) { try FilePaths.makeDirectories(FilePaths.directory(of: file)) }
-    lock = try RunLock(path: configuration.pidFiles[0])
+    signals = try Signals.open([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD, SIGUSR1, SIGUSR2])
+    lock = try RunLock(path: configuration.pidFiles[0], launch: launch)
+    stateFile = StateFile(runDirectory: run)
+    inheritance = stateFile.read()
+    if launch.standIn != nil, inheritance == nil { throw NothingInherited() }
+    scales = inheritance?.scales ?? [:]
     Signals.ignore(SIGPIPE)
     // A file that must not grow is an error like a full disk.
     Signals.ignore(SIGXFSZ)
-    signals = try Signals.open([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD, SIGUSR2])
     try systemCall("prctl PR_SET_CHILD_SUBREAPER") { bh_become_subreaper() }
     timer = try systemCall("timerfd_create") { bh_timerfd() }
     loop = try EventLoop()
-    notifySocket = try NotifySocket(path: SupervisorConfiguration.notifySocket(runDirectory: run))
+    notifySocket = try NotifySocket(
+      path: SupervisorConfiguration.notifySocket(runDirectory: run), inherited: launch.notifyDescriptor)
     pump = try OutputPump()
     null = try systemCall("open /dev/null") { bh_open("/dev/null", O_RDWR | O_CLOEXEC, 0) }
     startOwnLog()
-    removeAutomaticLogs()
+    // Processes that live on write to theirs.
+    if inheritance == nil { removeAutomaticLogs() }
     for specification in configuration.processes { add(specification) }
     board = openBoard()
     control = try ControlServer(supervisor: self)
@@ -99,17 +129,29 @@ public final class Supervisor {
   public func run() throws {
     for warning in configuration.warnings { Log.warning(warning) }
     Log.info("supervisor starts", ["pid": "\(getpid())", "processes": "\(configuration.processes.count)"])
-    perform(table.startAutomatic(now: SystemClock.monotonicNanoseconds))
+    // From the first spawn on whoever is next knows that there is something to look for.
+    if inheritance == nil { saveState() }
+    start()
+    isStateChanged = true
+    saveState()
+    startStandby()
+    saveState()
     Readiness(environment: environment).ready(status: "\(configuration.processes.count) processes")
+    launch.tellParent(.done)
     Footprint.release()
+    arm()
     while !(table.isShuttingDown && table.isAtRest) {
       try turn()
+      if isSteppingAside { return stepAside() }
       if let limit = restDeadline, SystemClock.monotonicNanoseconds > limit {
+        endStandby()
         throw SystemError("a child outlives SIGKILL", code: ETIMEDOUT)
       }
     }
     control?.stop()
+    endStandby()
     try endOrphans()
+    stateFile.remove()
     for pidFile in configuration.pidFiles.dropFirst() { unlink(pidFile) }
     Log.info("supervisor ends")
     for state in rowStates.values { state.streams.remove() }
@@ -122,6 +164,7 @@ public final class Supervisor {
     guard !table.isShuttingDown else { return }
     let now = SystemClock.monotonicNanoseconds
     Log.info("supervisor stops all processes")
+    isStateChanged = true
     restDeadline = now + configuration.shutdownLimitNanoseconds + 3_000_000_000
     // A little sooner than promised: SIGKILL takes its time too.
     let limit = configuration.shutdownLimitNanoseconds - min(500_000_000, configuration.shutdownLimitNanoseconds / 4)
@@ -161,6 +204,8 @@ public final class Supervisor {
     }
     control?.process()
     if isShutdownWanted { shutDown() }
+    if isReexecutionWanted { reexecuteNow() }
+    saveState()
     arm()
   }
 
@@ -169,8 +214,9 @@ public final class Supervisor {
   }
 
   func arm() {
-    guard armedDeadline != table.deadline else { return }
-    armedDeadline = table.deadline
+    let due = [table.deadline, alarms.deadline].compactMap(\.self).min()
+    guard armedDeadline != due else { return }
+    armedDeadline = due
     var time = itimerspec()
     if let deadline = armedDeadline {
       let due = max(1, deadline)
@@ -183,7 +229,9 @@ public final class Supervisor {
     var count: UInt64 = 0
     _ = read(timer, &count, 8)
     armedDeadline = nil
-    perform(table.passTime(now: SystemClock.monotonicNanoseconds))
+    let now = SystemClock.monotonicNanoseconds
+    perform(table.passTime(now: now))
+    for action in alarms.takeDue(now: now) { action() }
   }
 
   func takeSignals() {
@@ -193,7 +241,10 @@ public final class Supervisor {
       case SIGUSR2:
         Log.info("logs are opened again")
         pump.reopen()
-      case SIGHUP: Log.info("signal is ignored", ["signal": SignalNames.name(signal)])
+      case SIGHUP: reexecute()
+      case SIGUSR1:
+        // Only a stand-in leaves its place, and not in the middle of the end.
+        if launch.standIn != nil, !table.isShuttingDown { isSteppingAside = true }
       default: shutDown()
       }
     }

@@ -38,6 +38,19 @@ import Testing
     }
   }
 
+  @Test func `readiness is said again with each sign of life`() throws {
+    let name = "@readiness-\(UUID().uuidString)"
+    let descriptor = try listener(name)
+    defer { close(descriptor) }
+    let readiness = Readiness(environment: ["NOTIFY_SOCKET": name])
+    readiness.watchdog()
+    #expect(receive(descriptor) == "WATCHDOG=1")
+    readiness.ready(status: "")
+    _ = receive(descriptor)
+    readiness.watchdog()
+    #expect(receive(descriptor) == "READY=1\nWATCHDOG=1")
+  }
+
   @Test func `nothing is sent where nobody listens`() {
     #expect(!Readiness(environment: [:]).ready(status: ""))
     #expect(!Readiness(environment: ["NOTIFY_SOCKET": "/nonexistent/socket"]).watchdog())

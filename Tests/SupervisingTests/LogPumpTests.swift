@@ -91,8 +91,7 @@ struct LogPumpTests {
     try first.waitUntil { first.file("a.log") == "early\n" && first.file("pid").hasSuffix("\n") }
     let pid = try #require(Int32(first.file("pid").dropLast()))
     defer { kill(pid, SIGKILL) }
-    kill(first.pid, SIGKILL)
-    #expect(try first.end() == -1)
+    first.killHard(both: true)
     touch(first, "go")
     let limit = Date().addingTimeInterval(20)
     while first.file("said").isEmpty, Date() < limit { usleep(10_000) }
@@ -100,6 +99,8 @@ struct LogPumpTests {
     let second = try start(configuration, directory: directory)
     try second.waitUntil { second.file("a.log").contains("late\n") }
     #expect(second.file("a.log").hasPrefix("early\n" + (1...5000).map { "\($0)\n" }.joined() + "late\n"))
+    // It is the same process still.
+    #expect(second.copies(of: "a:a") == [pid])
     try stop(second)
   }
 

@@ -13,6 +13,7 @@ struct Timeout: Error, CustomStringConvertible {
 final class RunningSupervisor {
   let directory: String
   let pid: Int32
+  private let isGuest: Bool
   private let log: Int32
   private(set) var lines: [String] = []
   private var unfinished = ""
@@ -26,7 +27,10 @@ final class RunningSupervisor {
   }()
 
   /// Starts one; `configuration` may name `DIR`.
-  init(_ configuration: String, directory: String? = nil) throws {
+  ///
+  /// A guest in the directory of another writes a file of its own, and leaves what is there alone.
+  init(_ configuration: String, directory: String? = nil, isGuest: Bool = false) throws {
+    self.isGuest = isGuest
     self.directory = directory ?? "/tmp/supervising-\(UUID().uuidString.prefix(13))"
     try FileManager.default.createDirectory(atPath: self.directory, withIntermediateDirectories: true)
     let path = self.directory + "/supervisor.conf"
@@ -40,12 +44,18 @@ final class RunningSupervisor {
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
     posix_spawn_file_actions_addclose(&actions, ends[1])
+    // A group of its own, so that a supervisor and its standby can be killed together.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    posix_spawnattr_setpgroup(&attributes, 0)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
     let arguments: [String] = [Self.program, "-c", path, "-n"]
     var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
     var environment: [UnsafeMutablePointer<CChar>?] = [strdup("PATH=/usr/bin:/bin"), strdup("LANG=C"), nil]
     defer { (pointers + environment).forEach { free($0) } }
     var child: Int32 = 0
-    let result = posix_spawn(&child, Self.program, &actions, nil, &pointers, &environment)
+    let result = posix_spawn(&child, Self.program, &actions, &attributes, &pointers, &environment)
     close(ends[1])
     log = ends[0]
     pid = child
@@ -56,13 +66,16 @@ final class RunningSupervisor {
     if status == nil {
       kill(pid, SIGTERM)
       _ = try? end(within: 15)
-      if status == nil {
-        kill(pid, SIGKILL)
-        waitpid(pid, nil, 0)
-      }
+    } else if !isGuest, let stand = currentPid, isAlive(stand) {
+      kill(stand, SIGTERM)
+      let limit = Date().addingTimeInterval(15)
+      while isAlive(stand), Date() < limit { usleep(5000) }
     }
+    kill(-pid, SIGKILL)
+    if status == nil { waitpid(pid, nil, 0) }
+    for child in isGuest ? [] : copies() { kill(child, SIGKILL) }
     close(log)
-    try? FileManager.default.removeItem(atPath: directory)
+    if !isGuest { try? FileManager.default.removeItem(atPath: directory) }
   }
 
   // MARK: - The log
@@ -126,6 +139,42 @@ final class RunningSupervisor {
     return value & 0x7F == 0 ? (value >> 8) & 0xFF : -1
   }
 
+  /// Kills the supervisor as nothing can be caught; its standby too where `both` says so.
+  func killHard(both: Bool = false) {
+    kill(both ? -pid : pid, SIGKILL)
+    guard status == nil else { return }
+    var value: Int32 = 0
+    waitpid(pid, &value, 0)
+    status = value
+  }
+
+  /// The pid of whoever supervises here now, by the pid file.
+  var currentPid: Int32? {
+    Int32(file("var/run/supervisor.pid").trimmingCharacters(in: .whitespacesAndNewlines))
+  }
+
+  /// The standby of a supervisor; nil where it has none.
+  func standbyOf(_ parent: Int32) -> Int32? {
+    let children = (try? String(contentsOfFile: "/proc/\(parent)/task/\(parent)/children", encoding: .utf8)) ?? ""
+    return children.split(separator: " ").compactMap { Int32($0) }.first { pid in
+      FileManager.default.contents(atPath: "/proc/\(pid)/cmdline")
+        .map { String(decoding: $0, as: UTF8.self).contains("--standby") } ?? false
+    }
+  }
+
+  /// The living processes that a supervisor of this directory spawned: leaders of their groups that bear its mark.
+  /// - Parameter name: only those of this process, `group:name`; nil: all.
+  /// - Returns: their pids.
+  func copies(of name: String? = nil) -> [Int32] {
+    let mark = "BULKHEAD_CHILD=\(directory)/var/run|" + (name.map { $0 + "\0" } ?? "")
+    let pids = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { Int32($0) } ?? []
+    return pids.filter { pid in
+      guard getpgid(pid) == pid, isAlive(pid), let bytes = FileManager.default.contents(atPath: "/proc/\(pid)/environ")
+      else { return false }
+      return ("\0" + String(decoding: bytes, as: UTF8.self)).contains("\0" + mark)
+    }
+  }
+
   // MARK: - Control
 
   /// A call of the control interface; nil parameters none.
@@ -186,6 +235,13 @@ final class RunningSupervisor {
   func file(_ name: String) -> String {
     (try? String(contentsOfFile: directory + "/" + name, encoding: .utf8)) ?? ""
   }
+}
+
+/// Whether a process is there and has not ended.
+func isAlive(_ pid: Int32) -> Bool {
+  guard let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return false }
+  let state = stat.components(separatedBy: ") ").last?.first
+  return state != "Z" && state != "X"
 }
 
 /// Whether a process is there, dead ones that nobody has reaped among them.

@@ -196,12 +196,12 @@ import Web
   @Test func `a supervisor that was killed is followed by another in the same directory`() throws {
     let first = try RunningSupervisor(sleeper("a"))
     let orphan = try first.spawned("a")
-    kill(first.pid, SIGKILL)
-    #expect(try first.end() == -1)
+    first.killHard(both: true)
     let second = try RunningSupervisor(sleeper("b"), directory: first.directory)
     _ = try second.spawned("b")
     #expect(try second.value("supervisor.getPID").integer == Int64(second.pid))
-    kill(orphan, SIGKILL)
+    try second.line("name=a", "to=STOPPED")
+    #expect(!isAlive(orphan))
   }
 
   @Test func `readiness that a child tells makes it running`() throws {

@@ -92,7 +92,19 @@ public final class Deployment {
       supervisor.terminate()
       supervisor.waitUntilExit()
     }
+    endSuccessor()
     try? FileManager.default.removeItem(at: folder)
+  }
+
+  /// Ends whoever took the place of a supervisor that was killed.
+  private func endSuccessor() {
+    let text = try? String(contentsOf: folder.appending(path: "var/run/supervisor.pid"), encoding: .utf8)
+    guard let pid = text.flatMap({ Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) }), isAlive(pid) else {
+      return
+    }
+    kill(pid, SIGTERM)
+    let state = { (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8))?.contains(") Z ") }
+    try? wait("the end of the supervisor that took over", seconds: 15) { state() != false }
   }
 
   /// Starts the supervisor, which starts all others.

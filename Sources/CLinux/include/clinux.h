@@ -50,6 +50,16 @@ static inline int bh_socket_stream_flags(void) { return SOCK_STREAM | SOCK_CLOEX
 static inline int bh_socket_datagram_flags(void) { return SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK; }
 
 
+// What a child process may use; set before it becomes another user.
+struct bh_limits {
+  uint64_t open_files_max;  // 0: as the parent. RLIMIT_NOFILE
+  uint64_t data_max;        // bytes; 0: as the parent. RLIMIT_DATA
+  int changes_nice, nice;
+  const unsigned long *cpus;  // a mask of processors; null: as the parent
+  size_t cpus_bytes;
+  int cgroup_fd;  // a cgroup.procs open for writing; -1: none
+};
+
 // What a child process begins with. Pointers must live until bh_spawn returns.
 struct bh_spawn_order {
   const char *path;       // the program, found already
@@ -63,12 +73,40 @@ struct bh_spawn_order {
   gid_t gid;
   const gid_t *groups;
   size_t groups_count;
+  const struct bh_limits *limits;  // null: none
 };
 
 // Starts a child in a process group of its own, with default signal dispositions, no blocked signal and no descriptor
 // but the three. The memory of the parent is shared until the child executes, as posix_spawn(3) does it; directory,
 // umask and user are what posix_spawn cannot set. Answers the pid, or -1 with errno and the step that failed.
 pid_t bh_spawn(const struct bh_spawn_order *spawn, const char **step);
+
+// Starts `path` as a standby: in the caller's group and session, with its three standard descriptors, every signal
+// blocked, `watched` (a pidfd) as descriptor 3 and `kept` (-1: none) as 4. Answers the pid, or -1 with errno.
+pid_t bh_spawn_standby(const char *path, char *const *argv, char *const *envp, int watched, int kept);
+
+// Where the arguments are `PATH --standby N …`, waits until the process behind descriptor 3 has ended, then executes
+// `PATH --stand-in M …`, and does not return; else returns at once. N and M count takeovers in quick succession: each
+// waits longer than the one before.
+void bh_standby(int argc, char **argv);
+
+// How a process that need not be a child has ended; `status` is that of waitpid. Answers 0, or -1 where the kernel does
+// not tell: before Linux 6.15, or as long as nobody has reaped it. ioctl_pidfs(2), PIDFD_GET_INFO.
+int bh_pidfd_exit(int pidfd, int *status);
+
+// Sends a signal to the whole process group of the leader behind a pidfd; -1 with EINVAL before Linux 6.9.
+static inline int bh_pidfd_signal_group(int pidfd, int signal) {
+  return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, (void *)0, 1u << 2 /* PIDFD_SIGNAL_PROCESS_GROUP */);
+}
+
+// Goes on in a child that leads a session of its own, and answers a descriptor to tell the parent by: a byte that is
+// written to it is the parent's exit code. The parent does not return; where the child ends without a word it exits
+// with the child's code. Answers -1 with errno where there is no child. Call it before there are threads.
+int bh_daemonize(void);
+
+// Executes a program in the place of this one, closing all but the standard descriptors and the two given (-1: none).
+// Returns errno, with all descriptors closed on exec, where it fails.
+int bh_reexecute(const char *path, char *const *argv, char *const *envp, int first, int second);
 
 // Receives a datagram on a socket with SO_PASSCRED; `sender` is its pid, 0 where the kernel did not say. recvmsg(2).
 ssize_t bh_receive_with_pid(int fd, void *buffer, size_t length, pid_t *sender);

@@ -112,6 +112,9 @@ extension Schema {
       SettingDefinition(
         "bulkhead:supervisor", "shutdown_limit_s", .integer(1...3600), default: "10", unit: "s",
         "all children have ended this long after the supervisor was told to stop"),
+      SettingDefinition(
+        "bulkhead:supervisor", "standby", .boolean, default: "true",
+        "whether a second process waits to take the place of a supervisor that dies"),
     ]
 
   private static func extras(_ section: String) -> [SettingDefinition] {

@@ -39,9 +39,11 @@ final class ProcessHandle {
   func send(_ signal: Int32) { _ = bh_pidfd_send_signal(descriptor, signal) }
 }
 
-/// The supervisor, started by this process.
+/// The supervisor, started by this process, or the one that took the place of it.
 struct ChildProcess {
   let handle: ProcessHandle
+  /// The process group of all supervisors of this run.
+  let group: Int32
 
   /// Starts a program in a process group of its own, so that a Ctrl-C at the terminal reaches it only through us.
   ///
@@ -81,6 +83,44 @@ struct ChildProcess {
     guard code == 0 else { throw SystemError("start \(program)", code: code) }
     guard let handle = ProcessHandle(pid: pid) else { throw SystemError.last("pidfd_open") }
     self.handle = handle
+    group = pid
+  }
+
+  /// A process that came to this one because its parent died.
+  private init(handle: ProcessHandle, group: Int32) {
+    self.handle = handle
+    self.group = group
+  }
+
+  /// Whoever stands in for this one, where it died by a signal; waits a little for it.
+  /// - Parameter pidFile: where a supervisor writes its pid.
+  /// - Returns: nil where this one ended by itself, or nobody takes over.
+  func successor(pidFile: String) -> ChildProcess? {
+    var status: Int32 = 0
+    guard bh_peek_exit(handle.pid, &status) == handle.pid, status & 0x7F != 0 else { return nil }
+    let limit = SystemClock.monotonicNanoseconds + 5_000_000_000
+    while SystemClock.monotonicNanoseconds < limit {
+      let text = String(decoding: (try? readFile(pidFile, sizeMax: 64)) ?? [], as: UTF8.self)
+      if let pid = Int32(text.prefix { $0 != "\n" }), pid != handle.pid, getpgid(pid) == group,
+        let next = ProcessHandle(pid: pid), !next.hasEnded()
+      {
+        waitpid(handle.pid, nil, 0)
+        return ChildProcess(handle: next, group: group)
+      }
+      var pause = timespec(tv_sec: 0, tv_nsec: 10_000_000)
+      nanosleep(&pause, nil)
+    }
+    return nil
+  }
+
+  /// Ends all supervisors of this run, those who wait to take over among them.
+  func killGroup() { kill(-group, SIGKILL) }
+
+  /// Takes the ends of the processes that a dead supervisor left to us, but not its successor's.
+  func reapOthers() {
+    for child in ProcessHandle.ownChildren() where child.pid != handle.pid && child.hasEnded() {
+      waitpid(child.pid, nil, WNOHANG)
+    }
   }
 
   /// Takes its end: the code, or 128 and the number of the signal that ended it; nil while it runs.

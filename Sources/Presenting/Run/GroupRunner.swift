@@ -20,6 +20,7 @@ final class GroupRunner {
   private let screen = Screen()
   private var stopDescriptor: Int32 = -1
   private var rate = MessageRate()
+  private var hasSuccessor = false
 
   init(_ context: ToolContext, durationSeconds: Double?) {
     self.context = context
@@ -42,12 +43,12 @@ final class GroupRunner {
     let mark = RunBooks.mark(dataDirectory: context.dataDirectory, now: SystemClock.now)
     let listener = try GroupListener(
       name: context.busName, runDirectory: runDirectory, manual: manualPrograms())
-    let supervisor = try startSupervisor()
-    var outcome = watch(supervisor, listener, until: .ready)
+    var supervisor = try startSupervisor()
+    var outcome = watch(&supervisor, listener, until: .ready)
     let started = SystemClock.monotonicNanoseconds
     if outcome == .ready {
       screen.say("all \(listener.view.wantedCount) processes are ready")
-      outcome = watch(supervisor, listener, until: .end(since: started))
+      outcome = watch(&supervisor, listener, until: .end(since: started))
     }
     screen.release()
     let elapsed = Double(SystemClock.monotonicNanoseconds - started) / 1e9
@@ -105,13 +106,28 @@ final class GroupRunner {
     case fatal([String])
   }
 
-  private func watch(_ supervisor: ChildProcess, _ listener: GroupListener, until goal: Goal) -> Outcome {
+  /// Watches until the goal is reached, and goes on with whoever takes the place of a supervisor that dies.
+  private func watch(_ supervisor: inout ChildProcess, _ listener: GroupListener, until goal: Goal) -> Outcome {
+    let begin = SystemClock.monotonicNanoseconds
+    while true {
+      let outcome = watchOne(supervisor, listener, until: goal, since: begin)
+      guard outcome == .supervisorEnded,
+        let next = supervisor.successor(pidFile: context.runDirectory + "/supervisor.pid")
+      else { return outcome }
+      screen.say("the supervisor died, another one has taken its place")
+      supervisor = next
+      hasSuccessor = true
+    }
+  }
+
+  private func watchOne(
+    _ supervisor: ChildProcess, _ listener: GroupListener, until goal: Goal, since begin: Int64
+  ) -> Outcome {
     let poller = Poller()
     let stop = poller.add(descriptor: stopDescriptor)
     let end = poller.add(descriptor: supervisor.handle.descriptor)
     listener.register(poller)
-    let begin = SystemClock.monotonicNanoseconds
-    var nextShow = begin + 1_000_000_000
+    var nextShow = SystemClock.monotonicNanoseconds + 1_000_000_000
     while true {
       let now = SystemClock.monotonicNanoseconds
       poller.wait(timeoutMilliseconds: Int(max(0, min(nextShow, deadline(goal, begin)) - now) / 1_000_000) + 1)
@@ -122,6 +138,7 @@ final class GroupRunner {
       if let outcome = outcome(goal, listener.view, isOver: after >= deadline(goal, begin)) { return outcome }
       guard after >= nextShow else { continue }
       nextShow += 1_000_000_000
+      if hasSuccessor { supervisor.reapOthers() }
       show(goal, listener, after)
     }
   }
@@ -181,7 +198,7 @@ final class GroupRunner {
     var killed: [String] = []
     if !supervisor.handle.hasEnded() {
       killed.append("supervisor")
-      supervisor.handle.send(SIGKILL)
+      supervisor.killGroup()
       _ = supervisor.handle.hasEnded(withinMilliseconds: 2000)
     }
     var survivors = listener.survivors()

@@ -18,8 +18,12 @@ extension ControlInterface {
     constant(
       "getIdentification", "string", "What this supervisor calls itself.",
       .string(supervisor.configuration.identifier))
-    constant(
-      "getState", "struct", "Whether the supervisor is running.", ["statecode": 1, "statename": "RUNNING"])
+    register("getState", result: "struct", "Whether the supervisor is running.") { [unowned self] _, reply in
+      let state: XMLRPCValue =
+        supervisor.isRestarting
+        ? ["statecode": 0, "statename": "RESTARTING"] : ["statecode": 1, "statename": "RUNNING"]
+      reply(.success(ControlAnswer(state)))
+    }
     register("getPID", result: "int", "The pid of the supervisor.") { _, reply in
       reply(.success(ControlAnswer(.integer(Int64(getpid())))))
     }

@@ -59,6 +59,9 @@ final class ControlServer {
     return result
   }
 
+  /// Those who are connected.
+  var connectionCount: Int { servers.reduce(0) { $0 + $1.connectionCount } }
+
   func process() { for server in servers { server.process() } }
 
   func stop() {
