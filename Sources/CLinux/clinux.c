@@ -12,6 +12,11 @@ int bh_pipe_for_reading(int ends[2]) {
   return fcntl(ends[0], F_SETFL, O_NONBLOCK);
 }
 
+int bh_pipe_for_writing(int ends[2]) {
+  if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+  return fcntl(ends[1], F_SETFL, O_NONBLOCK);
+}
+
 ssize_t bh_receive_with_pid(int fd, void *buffer, size_t length, pid_t *sender) {
   union {
     struct cmsghdr head;

@@ -10,17 +10,12 @@ extension Supervisor {
   func startOwnLog() {
     let daemon = configuration.daemon
     if let level = daemon.level { Log.setLevel(level) }
-    let log = OwnLog(
-      output: daemon.ownLog(runDirectory: configuration.runDirectory), usesStandardError: !daemon.isSilent)
-    pump.add(log)
-    Log.redirect(to: { log.append($0) })
+    let output = daemon.ownLog(runDirectory: configuration.runDirectory)
+    pump.add(OwnLog(output: output, usesStandardError: !daemon.isSilent))
   }
 
   /// Writes everything that waits to be written, and ends the pump; what is said after that goes to standard error.
-  func endLogs() {
-    Log.redirect(to: nil)
-    pump.end(limitMilliseconds: 2000)
-  }
+  func endLogs() { pump.end(limitMilliseconds: 2000) }
 
   /// Removes the logs of earlier runs whose names nobody chose, where those runs came to an orderly end.
   func removeAutomaticLogs() {

@@ -134,6 +134,53 @@ struct LogPumpTests {
     try stop(supervisor)
   }
 
+  @Test func `where a pipe cannot have a name, it has none`() throws {
+    let name = String(repeating: "n", count: 250)
+    let supervisor = try start(
+      "[program:\(name)]\ncommand=/bin/cat\nstartsecs=0\nstdout_logfile=DIR/out\nstderr_logfile=NONE\n")
+    try supervisor.line("a stream without a name ends with the supervisor", "File name too long")
+    let pid = try supervisor.spawned(name)
+    for text in ["first\n", "second\n"] {
+      #expect(try supervisor.value("supervisor.sendProcessStdin", .string(name), .string(text)).boolean == true)
+    }
+    try supervisor.waitUntil { supervisor.file("out") == "first\nsecond\n" }
+    kill(pid, SIGKILL)
+    _ = try supervisor.spawned(name)
+    #expect(try supervisor.value("supervisor.sendProcessStdin", .string(name), "third\n").boolean == true)
+    try supervisor.waitUntil { supervisor.file("out") == "first\nsecond\nthird\n" }
+    try stop(supervisor)
+  }
+
+  @Test func `what a process does to its descriptors does not reach the next`() throws {
+    // A reader that does not block: with it, a write to a full pipe fails where it should wait.
+    let script =
+      "[ -e DIR/second ] || dd if=/dev/null oflag=nonblock status=none; grep flags /proc/self/fdinfo/1; exec sleep 1000"
+    let supervisor = try start("[program:a]\ncommand=/bin/sh -c '\(script)'\nstartsecs=0\nstdout_logfile=DIR/out\n")
+    let pid = try supervisor.spawned("a")
+    try supervisor.waitUntil { supervisor.file("out").hasSuffix("\n") }
+    touch(supervisor, "second")
+    kill(pid, SIGKILL)
+    _ = try supervisor.spawned("a")
+    try supervisor.waitUntil { supervisor.file("out").split(separator: "\n").count == 2 }
+    let flags = supervisor.file("out").split(separator: "\n").compactMap { Int($0.dropFirst(7), radix: 8) }
+    #expect(flags.map { $0 & Int(O_NONBLOCK) != 0 } == [true, false])
+    try stop(supervisor)
+  }
+
+  @Test func `much that is sent to a process waits until it reads, and too much is refused`() throws {
+    let supervisor = try start(
+      "[program:a]\ncommand=/bin/sh -c '\(waitFor("go")); exec cat'\nstartsecs=0\nstdout_logfile=DIR/out\n")
+    _ = try supervisor.spawned("a")
+    let part = String(repeating: "0123456789abcde\n", count: 16 << 10)
+    var sent = 0
+    while case .value = try supervisor.call("supervisor.sendProcessStdin", "a", .string(part)) { sent += 1 }
+    #expect((4...5).contains(sent))
+    touch(supervisor, "go")
+    try supervisor.waitUntil(seconds: 20) { supervisor.file("out").utf8.count == sent * part.utf8.count }
+    #expect(supervisor.file("out") == String(repeating: part, count: sent))
+    try stop(supervisor)
+  }
+
   // MARK: - Files
 
   @Test func `without backups a full file is begun anew`() throws {
@@ -282,6 +329,48 @@ struct LogPumpTests {
     #expect(count + Int(dropped) == 50_000_000 + 1 + 6)
     try supervisor.line("process output is written again", "stalled", "lost_bytes=")
     try stop(supervisor)
+  }
+
+  @Test(.enabled(if: geteuid() == 0 && access("/dev/log", F_OK) != 0, "wants to be the system's log"))
+  func `a system log that takes nothing holds nobody`() throws {
+    let log = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array("/dev/log".utf8)) }
+    let bound = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(log, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    defer {
+      close(log)
+      unlink("/dev/log")
+    }
+    #expect(bound == 0)
+    let supervisor = try start(
+      program(
+        "a", "echo hello; \(waitFor("go")); seq 2000000; echo x > DIR/written; sleep 1000",
+        "stdout_logfile=NONE\nstdout_syslog=true"))
+    var bytes = [UInt8](repeating: 0, count: 1000)
+    let count = recv(log, &bytes, bytes.count, 0)
+    #expect(String(decoding: bytes[..<max(0, count)], as: UTF8.self).hasSuffix("a hello"))
+    #expect(bytes.starts(with: Array("<14>".utf8)))
+    // Nobody reads it any more, and the process ends its work all the same.
+    touch(supervisor, "go")
+    try supervisor.waitUntil(seconds: 30) { !supervisor.file("written").isEmpty }
+    let dropped = try supervisor.value("supervisor.getProcessInfo", "a")["output_dropped_bytes"]?.integer ?? 0
+    #expect(dropped > 10_000_000)
+    // Once it is gone, the pump works again.
+    close(log)
+    try supervisor.line("logs are written again", "lost_bytes=", within: 20)
+    try stop(supervisor)
+  }
+
+  @Test func `a start that fails says why on standard error`() throws {
+    let supervisor = try RunningSupervisor(
+      "[unix_http_server]\nfile=/proc/no/such.sock\n" + program("a", "sleep 1000"))
+    try supervisor.line("/proc/no")
+    #expect(try supervisor.end() == 111)
   }
 
   @Test func `a full disk is told of once, and again when it is over`() throws {

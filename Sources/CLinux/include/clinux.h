@@ -114,6 +114,9 @@ ssize_t bh_receive_with_pid(int fd, void *buffer, size_t length, pid_t *sender);
 // Two ends of a pipe, closed on exec, the reading one not blocking. pipe2(2).
 int bh_pipe_for_reading(int ends[2]);
 
+// The same, the writing one not blocking. pipe2(2).
+int bh_pipe_for_writing(int ends[2]);
+
 // How a child ended, without reaping it; `status` is that of waitpid. Answers the pid, 0 where none has ended.
 pid_t bh_peek_exit(pid_t pid, int *status);
 

@@ -24,6 +24,8 @@ final class InputChannel: Sendable {
 
   private struct State {
     var descriptor: Int32 = -1
+    /// The writing end of a pipe without a name.
+    var nameless: Int32 = -1
     var waiting: [UInt8] = []
   }
 
@@ -32,26 +34,42 @@ final class InputChannel: Sendable {
 
   init(path: String) { self.path = path }
 
-  deinit { state.withLock { if $0.descriptor >= 0 { close($0.descriptor) } } }
+  deinit {
+    state.withLock { state in
+      if state.descriptor >= 0 { close(state.descriptor) }
+      if state.nameless >= 0 { close(state.nameless) }
+    }
+  }
 
   /// Makes the pipe's name where it is not there, and opens it for a process.
   ///
-  /// The supervisor keeps no end of it: what a process has not read when it ends is not read by the next.
+  /// The supervisor keeps no end of it: what a process has not read when it ends is not read by the next. Where the file
+  /// system has no pipes, it is one without a name, and ends with the supervisor.
   /// - Throws: `SystemError`.
   func openForProcess(owner: UserIdentity?) throws(SystemError) -> Int32 {
     let flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW
     var opened = bh_open(path, flags, 0)
     if opened < 0 {
-      if mkfifo(path, 0o600) != 0, errno != EEXIST { throw SystemError.last("mkfifo \(path)") }
+      guard mkfifo(path, 0o600) == 0 || errno == EEXIST else { return try openNameless() }
       opened = try systemCall("open \(path)") { bh_open(path, flags, 0) }
-      if let owner, geteuid() == 0 { fchown(opened, owner.uid, owner.gid) }
     }
     var status = stat()
     guard fstat(opened, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else {
       close(opened)
       throw SystemError("open \(path)", code: EEXIST)
     }
+    if let owner, geteuid() == 0, status.st_uid != owner.uid { fchown(opened, owner.uid, owner.gid) }
     return opened
+  }
+
+  private func openNameless() throws(SystemError) -> Int32 {
+    var ends: [Int32] = [-1, -1]
+    try systemCall("pipe2") { bh_pipe_for_writing(&ends) }
+    state.withLock { state in
+      if state.nameless >= 0 { close(state.nameless) }
+      state.nameless = ends[1]
+    }
+    return ends[0]
   }
 
   /// Sends bytes, after those that wait.
@@ -65,14 +83,17 @@ final class InputChannel: Sendable {
         return nil
       }
       guard bytes.count <= Self.waitingMax else { throw .full }
-      state.descriptor = bh_open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0)
+      state.descriptor =
+        state.nameless >= 0
+        ? bh_fcntl(state.nameless, F_DUPFD_CLOEXEC, 3)
+        : bh_open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0)
       guard state.descriptor >= 0 else {
         if errno == ENXIO || errno == ENOENT { throw .closed }
         throw .failed(SystemError.last("open \(path)"))
       }
       let descriptor = state.descriptor
       state.waiting = bytes
-      Self.flush(&state)
+      guard Self.flush(&state) else { throw .closed }
       return state.waiting.isEmpty ? nil : descriptor
     }
   }
@@ -81,7 +102,7 @@ final class InputChannel: Sendable {
   /// - Returns: whether something still waits.
   func flush() -> Bool {
     state.withLock { state in
-      Self.flush(&state)
+      _ = Self.flush(&state)
       return !state.waiting.isEmpty
     }
   }
@@ -90,21 +111,26 @@ final class InputChannel: Sendable {
   func clear() {
     state.withLock { state in
       state.waiting = []
-      Self.flush(&state)
+      _ = Self.flush(&state)
     }
   }
 
   func unlink() { _ = Glibc.unlink(path) }
 
-  private static func flush(_ state: inout State) {
+  /// - Returns: whether somebody reads.
+  private static func flush(_ state: inout State) -> Bool {
     var sent = 0
+    var isOpen = true
     while sent < state.waiting.count {
       let count = state.waiting.withUnsafeBytes { bytes in
         write(state.descriptor, bytes.baseAddress.map { $0 + sent }, bytes.count - sent)
       }
       if count < 0 {
         if errno == EINTR { continue }
-        if errno != EAGAIN { sent = state.waiting.count }
+        if errno != EAGAIN {
+          isOpen = false
+          sent = state.waiting.count
+        }
         break
       }
       sent += count
@@ -114,5 +140,6 @@ final class InputChannel: Sendable {
       close(state.descriptor)
       state.descriptor = -1
     }
+    return isOpen
   }
 }

@@ -11,9 +11,8 @@ internal import Synchronization
 /// The main loop tells it what to do by orders and never waits for a disk. The corresponding C function is
 /// `epoll_wait`.
 ///
-/// Sound as `Sendable`: `orders` and `taps` are made for several threads, descriptors never change, and everything in
-/// `state` belongs to the pump's thread.
-final class OutputPump: @unchecked Sendable {
+/// It belongs to the main loop; everything in `state` belongs to the pump's thread.
+final class OutputPump {
   enum Order: Sendable {
     case add(OutputStream)
     case prepare([OutputStream])
@@ -40,6 +39,8 @@ final class OutputPump: @unchecked Sendable {
   let taps: Taps
   private let orders: Mailbox<Order>
   private let state: PumpState
+  private var hasOwnLog = false
+  private var hasEnded = false
 
   /// Starts the thread.
   /// - Throws: `SystemError`.
@@ -52,6 +53,9 @@ final class OutputPump: @unchecked Sendable {
     try PumpThread.start { [state] in state.run() }
   }
 
+  // Where a start fails, somebody wants to read why.
+  deinit { end(limitMilliseconds: 2000) }
+
   /// Reads a stream from now on.
   func add(_ stream: OutputStream) { orders.post(.add(stream)) }
 
@@ -61,10 +65,12 @@ final class OutputPump: @unchecked Sendable {
   /// Forgets what the processes of streams have left unfinished: they have ended.
   func restart(_ streams: [OutputStream]) { orders.post(.restart(streams)) }
 
-  /// Writes what the supervisor itself has to say from now on.
+  /// Writes what the supervisor itself has to say from now on, until the end.
   func add(_ log: OwnLog) {
     orders.post(.ownLog(log))
     log.start { [orders] in orders.post(.takeOwnLog) }
+    hasOwnLog = true
+    Log.redirect(to: { log.append($0) })
   }
 
   /// Reads what is in the streams once more, and then no more.
@@ -92,9 +98,13 @@ final class OutputPump: @unchecked Sendable {
   /// Opens all logs again, because somebody has moved them away.
   func reopen() { orders.post(.reopen) }
 
-  /// Writes everything that is in the pipes, and ends the thread.
+  /// Writes everything that is in the pipes, and ends the thread; what the supervisor says after that goes to standard
+  /// error.
   /// - Parameter limitMilliseconds: how long it waits at most.
   func end(limitMilliseconds: Int32) {
+    guard !hasEnded else { return }
+    hasEnded = true
+    if hasOwnLog { Log.redirect(to: nil) }
     guard let completion = try? Completion() else { return }
     orders.post(.end(completion))
     _ = completion.wait(milliseconds: limitMilliseconds)
