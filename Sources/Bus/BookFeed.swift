@@ -13,6 +13,11 @@ public struct BookOwner: Hashable, Sendable {
 ///
 /// Gaps and restarts make the books of that publisher stale until its snapshot has come; a change for a book that is
 /// not known or not live is dropped and counted. The same code serves scanner and executor, so that both see the same.
+///
+/// Each book belongs to one publisher; while it is handed over two tell of it. The one that announces it under the
+/// higher term, or later under the same, owns it as soon as its snapshot is at least as new as what is known; until
+/// then the book stays with the old one, and from then on the old one's items are passed over and counted. A book that
+/// is handed over so is never stale and never goes back in time.
 public final class BookFeed {
   /// Counters of what came and what was dropped.
   public struct Counters: Sendable {
@@ -26,31 +31,42 @@ public final class BookFeed {
     public var malformed: UInt64 = 0
     /// Gaps and restarts.
     public var interruptions: UInt64 = 0
+    /// Items of a publisher that does not own the book.
+    public var foreign: UInt64 = 0
+    /// Books that have passed from one publisher to another.
+    public var handedOver: UInt64 = 0
   }
 
   /// The books.
   public var cache: BookCache
   /// All markets that were ever announced, in the order in which they came.
-  public private(set) var markets: [PredictionMarket] = []
+  public internal(set) var markets: [PredictionMarket] = []
   /// This feed's books of each market, in the order of its outcomes.
-  public private(set) var marketBooks: [[BookIndex]] = []
+  public internal(set) var marketBooks: [[BookIndex]] = []
   /// Where each book belongs.
-  public private(set) var owners: [BookOwner] = []
+  public internal(set) var owners: [BookOwner] = []
   /// What came and what was dropped.
-  public private(set) var counters = Counters()
+  public internal(set) var counters = Counters()
 
-  private var marketIndex: [String: Int] = [:]
-  private var bookIndex: [InstrumentID: BookIndex] = [:]
+  var marketIndex: [String: Int] = [:]
+  var bookIndex: [InstrumentID: BookIndex] = [:]
   private var streamKinds: [StreamKind] = []
   private var sourceNames: [String] = []
-  private var sources: [Source] = []
-  /// The source of each book.
-  private var bookSource: [Int32] = []
+  var sources: [Source] = []
+  /// The source that owns each book; −1 where its owner has withdrawn it and no other has taken it yet.
+  var bookSource: [Int32] = []
+  /// The term under which it owns it.
+  var bookTerm: [UInt64] = []
+  /// Who is about to own a book that another source still owns.
+  var claims: [BookIndex: Claim] = [:]
+  /// The books of claims as their sources tell them.
+  var shadows = BookCache(books: 16)
+  var freeShadows: [BookIndex] = []
   /// The stream of books of each source, once it was heard.
   private var bookStreams: [StreamHandle?] = []
   private var isSilent: [Bool] = []
-  private var bids: [Level] = []
-  private var asks: [Level] = []
+  var bids: [Level] = []
+  var asks: [Level] = []
 
   private enum StreamKind {
     case unknown, other
@@ -65,13 +81,15 @@ public final class BookFeed {
     }
   }
 
-  private struct Source {
+  struct Source {
     /// The epoch of the last restart that was seen; 0 before the first.
     var epoch: UInt64 = 0
     /// Whether its whole state has come since it began.
     var isComplete = false
     /// This feed's book for each of its handles; −1 where there is none.
     var handles: [Int32] = []
+    /// The term under which it announced each handle.
+    var terms: [UInt64] = []
   }
 
   /// A feed without markets.
@@ -142,7 +160,9 @@ public final class BookFeed {
 
   /// Whether a book can be traded on: live, and its publisher is heard.
   public func isTrustworthy(_ book: BookIndex) -> Bool {
-    cache.header(book).state == .live && !isSilent[Int(bookSource[book])]
+    guard cache.header(book).state == .live else { return false }
+    // One that is between two publishers is trusted: the next one has told its state already.
+    return bookSource[book] < 0 || !isSilent[Int(bookSource[book])]
   }
 
   private func kind(_ stream: StreamHandle, _ subscriber: Subscriber) -> StreamKind {
@@ -163,7 +183,7 @@ public final class BookFeed {
     return streamKinds[stream.index]
   }
 
-  private func sourceNumber(_ publisher: String) -> Int {
+  func sourceNumber(_ publisher: String) -> Int {
     if let known = sourceNames.firstIndex(of: publisher) { return known }
     sourceNames.append(publisher)
     sources.append(Source())
@@ -174,9 +194,31 @@ public final class BookFeed {
 
   private func interrupt(_ source: Int, _ onBook: (BookIndex) -> Void) {
     counters.interruptions += 1
+    voidClaims(of: source, wholly: false)
     for book in bookSource.indices where bookSource[book] == Int32(source) {
-      cache.markStale(book)
+      ownerIsInDoubt(book)
       onBook(book)
+    }
+  }
+
+  /// Forgets a publisher that is gone for good; what it still owned is stale.
+  ///
+  /// One of that name that comes later is taken as a new one.
+  /// - Parameters:
+  ///   - publisher: the process's name.
+  ///   - onBook: is told each book that has changed, by its place.
+  public func forget(publisher: String, onBook: (BookIndex) -> Void) {
+    // A source's name is `VENUE/PUBLISHER`.
+    for source in sourceNames.indices where sourceNames[source].hasSuffix("/" + publisher) {
+      sources[source] = Source()
+      bookStreams[source] = nil
+      isSilent[source] = false
+      voidClaims(of: source, wholly: true)
+      for book in bookSource.indices where bookSource[book] == Int32(source) {
+        ownerIsInDoubt(book)
+        if bookSource[book] == Int32(source) { bookSource[book] = -1 }
+        onBook(book)
+      }
     }
   }
 
@@ -188,6 +230,8 @@ public final class BookFeed {
     sources[source].epoch = epoch
     sources[source].isComplete = false
     sources[source].handles.removeAll(keepingCapacity: true)
+    sources[source].terms.removeAll(keepingCapacity: true)
+    voidClaims(of: source, wholly: true)
     interrupt(source, onBook)
   }
 
@@ -197,177 +241,7 @@ public final class BookFeed {
     subscriber.doubtState()
   }
 
-  // MARK: - Markets
-
-  private func applyMarkets(_ reader: inout MessagePackReader, _ source: Int, _ onMarket: (Int) -> Void) -> Bool {
-    do {
-      for _ in 0..<(try reader.array()) {
-        let message = try MarketMessage(&reader)
-        onMarket(adopt(message, source))
-      }
-      return true
-    } catch {
-      malformed(error, "market")
-      return false
-    }
-  }
-
-  /// Takes a market that did not come over the bus, as replays and tests have them.
-  ///
-  /// - Returns: its place in `markets`.
-  package func adopt(_ message: MarketMessage) -> Int { adopt(message, sourceNumber("")) }
-
-  private func adopt(_ message: MarketMessage, _ source: Int) -> Int {
-    let market = message.market
-    let key = "\(market.venue.rawValue)/\(market.id)"
-    let place: Int
-    if let known = marketIndex[key] {
-      place = known
-      markets[place] = market
-    } else {
-      place = markets.count
-      markets.append(market)
-      marketBooks.append([])
-      marketIndex[key] = place
-    }
-    for (outcome, handle) in message.books.enumerated() {
-      if marketBooks[place].count <= outcome {
-        let book = cache.add(tick: market.tick)
-        marketBooks[place].append(book)
-        owners.append(BookOwner(market: place, outcome: outcome))
-        bookSource.append(Int32(source))
-        if outcome < market.outcomes.count {
-          bookIndex[InstrumentID(venue: market.venue, symbol: market.outcomes[outcome].token)] = book
-        }
-      }
-      let book = marketBooks[place][outcome]
-      bookSource[book] = Int32(source)
-      cache.setTick(market.tick, of: book)
-      if market.isClosed {
-        cache.close(book)
-      } else if cache.header(book).state == .closed {
-        cache.reset(book)
-      }
-      bind(handle, to: book, source)
-    }
-    return place
-  }
-
-  private func bind(_ handle: UInt32, to book: BookIndex, _ source: Int) {
-    guard handle < 1 << 24 else { return }
-    while sources[source].handles.count <= Int(handle) { sources[source].handles.append(-1) }
-    sources[source].handles[Int(handle)] = Int32(book)
-  }
-
-  // MARK: - Books
-
-  private func applyBooks(_ reader: inout MessagePackReader, _ source: Int, _ onBook: (BookIndex) -> Void) -> Bool {
-    do {
-      let count = try reader.array()
-      for _ in 0..<count {
-        let fields = try reader.array(atLeast: 2)
-        let code = try reader.unsigned()
-        let handle = try reader.unsigned()
-        guard let item = BookItem(rawValue: code) else {
-          try reader.skip(fields - 2)
-          continue
-        }
-        let book = lookUp(handle, source)
-        guard book >= 0 else {
-          counters.unknownBook += 1
-          try reader.skip(fields - 2)
-          continue
-        }
-        try apply(item, Int(book), fields: fields, &reader)
-        onBook(Int(book))
-      }
-      return true
-    } catch {
-      malformed(error, "book")
-      return false
-    }
-  }
-
-  @inline(__always) private func lookUp(_ handle: UInt64, _ source: Int) -> Int32 {
-    guard handle < UInt64(sources[source].handles.count) else { return -1 }
-    return sources[source].handles[Int(handle)]
-  }
-
-  private func apply(
-    _ item: BookItem, _ book: BookIndex, fields: Int, _ reader: inout MessagePackReader
-  ) throws(MessageError) {
-    switch item {
-    case .change: try applyChange(book, fields: fields, &reader)
-    case .snapshot: try applySnapshot(book, fields: fields, &reader)
-    case .stale:
-      cache.markStale(book)
-      try reader.skip(fields - 2)
-    case .closed:
-      cache.close(book)
-      try reader.skip(fields - 2)
-    case .tick:
-      guard fields >= 3 else { throw .truncated }
-      cache.setTick(Price(raw: try reader.integer()), of: book)
-      try reader.skip(fields - 3)
-    }
-    counters.applied += 1
-  }
-
-  private func applyChange(
-    _ book: BookIndex, fields: Int, _ reader: inout MessagePackReader
-  ) throws(MessageError) {
-    guard fields >= 4, (fields - 4) % 3 == 0 else { throw .outOfRange(field: "change") }
-    let venueTime = try reader.time()
-    let receivedAt = try reader.time()
-    for _ in 0..<((fields - 4) / 3) {
-      let side: BookSide = try reader.integer(in: 0...1, "side") == 0 ? .bid : .ask
-      let price = Price(raw: try reader.integer())
-      let quantity = Quantity(raw: try reader.integer())
-      guard price.raw > 0, price.raw < fixedPointScale, quantity.raw >= 0 else { throw .outOfRange(field: "level") }
-      let result = cache.apply(
-        book, side: side, price: price, quantity: quantity, venueTime: venueTime, receivedAt: receivedAt)
-      if result != .applied { counters.dropped += 1 }
-    }
-  }
-
-  private func applySnapshot(
-    _ book: BookIndex, fields: Int, _ reader: inout MessagePackReader
-  ) throws(MessageError) {
-    guard fields >= 7 else { throw .outOfRange(field: "snapshot") }
-    let venueTime = try reader.time()
-    let receivedAt = try reader.time()
-    let tick = Price(raw: try reader.integer())
-    try readLevels(&reader, &bids, rising: true)
-    try readLevels(&reader, &asks, rising: false)
-    try reader.skip(fields - 7)
-    cache.setTick(tick, of: book)
-    bids.withUnsafeBufferPointer { bids in
-      asks.withUnsafeBufferPointer { asks in
-        _ = cache.replace(book, bids: bids, asks: asks, venueTime: venueTime, receivedAt: receivedAt)
-      }
-    }
-  }
-
-  /// Reads one side, and checks what the cache relies on: prices between 0 and 1, worst first, no empty level.
-  private func readLevels(
-    _ reader: inout MessagePackReader, _ levels: inout [Level], rising: Bool
-  ) throws(MessageError) {
-    let count = try reader.array()
-    guard count % 2 == 0 else { throw .outOfRange(field: "levels") }
-    levels.removeAll(keepingCapacity: true)
-    var last: Int64 = rising ? 0 : fixedPointScale
-    for _ in 0..<count / 2 {
-      let price = try reader.integer()
-      let quantity = try reader.integer()
-      guard price > 0, price < fixedPointScale, quantity > 0, rising ? price > last : price < last else {
-        throw .outOfRange(field: "level")
-      }
-      last = price
-      levels.append(Level(price: Price(raw: price), quantity: Quantity(raw: quantity)))
-    }
-  }
-
-  private func malformed(_ error: any Error, _ kind: String) {
+  func malformed(_ error: any Error, _ kind: String) {
     counters.malformed += 1
     // The first in full, then every thousandth: a publisher that has gone mad must not fill the disk.
     guard counters.malformed % 1000 == 1 else { return }

@@ -37,6 +37,8 @@ public enum Topic {
   public static let process = "process/"
   /// What needs a person: `alert/NAME` of whoever says so; the last ones on join.
   public static let alert = "alert/"
+  /// Who of a program's shards owns what: `shards/PROGRAM`, the last value on join.
+  public static let shards = "shards/"
   /// Counters of each process: `health/NAME`.
   public static let health = "health/"
   /// What the simulator planted: `planted/STRATEGY`.

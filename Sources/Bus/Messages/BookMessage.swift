@@ -9,6 +9,7 @@ public import Market
 /// - `stale`: `[2, book]`: not to be trusted until the next snapshot.
 /// - `closed`: `[3, book]`: its market has ended.
 /// - `tick`: `[4, book, tick]`: the grid has changed; the book is stale until its next snapshot.
+/// - `withdrawn`: `[5, book]`: this publisher tells nothing more of it; another one does.
 ///
 /// Times are nanoseconds since 1970, prices and quantities units of 10⁻⁸. A list without items is a sign of life.
 public enum BookItem: UInt64, Sendable {
@@ -17,6 +18,7 @@ public enum BookItem: UInt64, Sendable {
   case stale = 2
   case closed = 3
   case tick = 4
+  case withdrawn = 5
 }
 
 /// Collects what one socket read brought, so that it goes out as one message.
@@ -66,6 +68,9 @@ public final class BookBatch {
 
   /// Says that a book's market has ended.
   public func closed(book: UInt32) { item(.closed, book) }
+
+  /// Says that a book is another publisher's from here on.
+  public func withdrawn(book: UInt32) { item(.withdrawn, book) }
 
   /// Says that a book's grid has changed.
   public func tick(book: UInt32, _ tick: Price) {

@@ -10,15 +10,19 @@ public struct MarketMessage: Hashable, Sendable {
   /// The handle of each outcome's book, in the order of the outcomes.
   public var books: [UInt32]
 
+  /// Under which term the publisher owns the books: of two publishers of one book the higher term owns it.
+  public var term: UInt64
+
   /// A market with its handles.
-  public init(market: PredictionMarket, books: [UInt32]) {
+  public init(market: PredictionMarket, books: [UInt32], term: UInt64 = 0) {
     self.market = market
     self.books = books
+    self.term = term
   }
 
   /// Writes it as one array.
   public func encode(_ writer: MessagePackWriter) {
-    writer.array(18)
+    writer.array(19)
     writer.unsigned(UInt64(market.venue.code))
     writer.text(market.id)
     writer.text(market.eventID)
@@ -58,9 +62,10 @@ public struct MarketMessage: Hashable, Sendable {
     } else {
       writer.null()
     }
+    writer.unsigned(term)
   }
 
-  /// Reads one.
+  /// Reads one; a message of before there were terms has term 0.
   ///
   /// - Throws: `MessageError` where the bytes are no market.
   public init(_ reader: inout MessagePackReader) throws(MessageError) {
@@ -78,6 +83,7 @@ public struct MarketMessage: Hashable, Sendable {
       try reader.skip(parts - 2)
     }
     books = []
+    term = 0
     for _ in 0..<(try reader.array()) {
       books.append(UInt32(try reader.integer(in: 0...Int64(UInt32.max), "book")))
     }
@@ -110,7 +116,8 @@ public struct MarketMessage: Hashable, Sendable {
         closesAt: try reader.time())
       try reader.skip(parts - 3)
     }
-    try reader.skip(fields - 18)
+    if fields > 18 { term = try reader.unsigned() }
+    try reader.skip(max(0, fields - 19))
   }
 }
 
