@@ -3,10 +3,11 @@ internal import Market
 
 /// Runs the ingestor of the venue that the command line names, until it is told to stop.
 ///
-/// - Parameter context: the process; its first argument is the venue.
-/// - Throws: `ConfigurationError` where the venue is missing or has no ingestor; otherwise what the service throws.
+/// - Parameter context: the process; its first argument is the venue, and `--shard i/n` says which part of it.
+/// - Throws: `ConfigurationError` where the venue is missing or has no ingestor, or the shard is none; otherwise what the
+///   service throws.
 public func runIngestor(_ context: WorkerContext) throws {
-  let name = context.arguments.first ?? ""
+  let name = ShardPosition.others(context.arguments).first ?? ""
   switch Venue(rawValue: name) {
   case .polymarket: try PolymarketIngestingService(context: context).run()
   case .binance: try BinanceIngestingService(context: context).run()

@@ -38,25 +38,33 @@ package final class PolymarketBooks {
     var missedListings = 0
     /// Whether it was closed because two listings did not name it, rather than by the venue's word.
     var isMissing = false
+    /// Whether it is this shard's; one that is not keeps its place, so that its handles stay its own.
+    package internal(set) var isOwned = true
+    /// The term under which it is owned.
+    package internal(set) var term: UInt64 = 0
+    /// How many listings running said that it belongs to another shard although the plan did not change.
+    var foreignListings = 0
   }
 
-  package private(set) var cache = BookCache(books: 4096)
-  package private(set) var entries: [Entry] = []
+  package internal(set) var cache = BookCache(books: 4096)
+  package internal(set) var entries: [Entry] = []
+  /// How many of them are this shard's.
+  package internal(set) var ownedCount = 0
   /// The token of each book, and the entry that it belongs to.
   package private(set) var tokens: [String] = []
   package private(set) var entryOfBook: [Int] = []
   package private(set) var counters = PolymarketCounters()
   /// Books that want a snapshot by REST.
-  package private(set) var wanted: Set<BookIndex> = []
+  package internal(set) var wanted: Set<BookIndex> = []
   /// Trades since the last take.
   private var trades: [Trade] = []
   /// The venue's time of the newest change that was dropped for a book that is not live: a snapshot must be as new.
-  private var droppedAt: [BookIndex: Timestamp] = [:]
+  var droppedAt: [BookIndex: Timestamp] = [:]
   /// Whether the venue said that its catalogue changed.
   package var metadataChanged = false
 
-  private let parser = PolymarketStreamParser()
-  private var entryIndex: [String: Int] = [:]
+  let parser = PolymarketStreamParser()
+  var entryIndex: [String: Int] = [:]
   private var bookHash: BookHash
   private let verifiesHash: Bool
   private let tradeAge: TradeAgeFilter
@@ -69,16 +77,22 @@ package final class PolymarketBooks {
 
   // MARK: - Catalogue
 
-  /// Takes a market of the catalogue.
-  package func adopt(_ market: PredictionMarket, _ batch: BookBatch) -> (place: Int, change: MarketChange) {
+  /// Takes a market of the catalogue; one that this shard has not, or not any more, is its own from here on, under the
+  /// term.
+  package func adopt(
+    _ market: PredictionMarket, term: UInt64 = 0, _ batch: BookBatch
+  ) -> (place: Int, change: MarketChange) {
     guard let place = entryIndex[market.id] else {
       let place = entries.count
-      entries.append(Entry(market: market, books: [], listedTick: market.tick))
+      entries.append(Entry(market: market, books: [], listedTick: market.tick, term: term))
       entryIndex[market.id] = place
+      ownedCount += 1
       addBooks(of: place)
       return (place, .added)
     }
     entries[place].missedListings = 0
+    entries[place].foreignListings = 0
+    guard entries[place].isOwned else { return takeBack(place, market, term) }
     if entries[place].isMissing, !market.isClosed { return reopen(place, market) }
     let known = entries[place].market
     var next = market
@@ -100,7 +114,7 @@ package final class PolymarketBooks {
     return (place, .changed)
   }
 
-  private func addBooks(of place: Int) {
+  func addBooks(of place: Int) {
     let market = entries[place].market
     for outcome in market.outcomes where market.outcomes.count == 2 {
       let book = cache.add(tick: market.tick)
@@ -116,7 +130,7 @@ package final class PolymarketBooks {
   }
 
   /// Takes back a market that was missing in listings and is there again.
-  private func reopen(_ place: Int, _ market: PredictionMarket) -> (place: Int, change: MarketChange) {
+  func reopen(_ place: Int, _ market: PredictionMarket) -> (place: Int, change: MarketChange) {
     entries[place].isMissing = false
     entries[place].market = market
     entries[place].listedTick = market.tick
@@ -133,7 +147,7 @@ package final class PolymarketBooks {
   /// - Returns: the markets that are closed now.
   package func sweepMissing(listed: Set<String>, _ batch: BookBatch) -> [Int] {
     var gone: [Int] = []
-    for place in entries.indices where !entries[place].market.isClosed {
+    for place in entries.indices where entries[place].isOwned && !entries[place].market.isClosed {
       guard !listed.contains(entries[place].market.id) else { continue }
       entries[place].missedListings += 1
       guard entries[place].missedListings >= 2 else { continue }
@@ -329,7 +343,7 @@ package final class PolymarketBooks {
 
   /// The book that a snapshot is of, or nil where it is not known here.
   package func place(of snapshot: BookSnapshot) -> BookIndex? {
-    guard let place = entryIndex[snapshot.marketID],
+    guard let place = ownedPlace(of: snapshot.marketID),
       let outcome = entries[place].market.outcomes.firstIndex(where: { $0.token == snapshot.instrument.symbol }),
       outcome < entries[place].books.count
     else { return nil }

@@ -36,18 +36,30 @@ extension PolymarketIngestingService {
       listings += 1
       refusedListings += UInt64(listing.rejected.count)
       for error in listing.rejected.prefix(3) { Log.warning("market left out", ["problem": "\(error)"]) }
-      adopt(listing)
+      if shards.isSettled(SystemClock.monotonicNanoseconds) { adopt(listing) } else { heldListing = listing }
     }
   }
 
-  private func adopt(_ listing: MarketListing) {
+  func adopt(_ listing: MarketListing) {
     var changed: [Int] = []
     var added: [BookIndex] = []
     var gone: [BookIndex] = []
+    var refiled: [Int] = []
     var ids: Set<String> = []
+    foreign.removeAll(keepingCapacity: true)
     for market in listing.markets {
       ids.insert(market.id)
-      let (place, change) = books.adopt(market, batch)
+      let owned = books.ownedPlace(of: market.id)
+      let term = shards.term(ofKey: market.shardKey)
+      if term == nil {
+        foreign.append(market)
+        // While others take, what they are to have stays here.
+        guard let owned, shards.plan.phase == .take || !books.isRefiled(owned) else {
+          if let owned { refiled.append(owned) }
+          continue
+        }
+      }
+      let (place, change) = books.adopt(market, term: term ?? 0, batch)
       switch change {
       case .same: continue
       case .added:
@@ -69,16 +81,18 @@ extension PolymarketIngestingService {
     publishBatch()
     watch(added)
     unwatch(gone)
+    drop(refiled)
     keepConnections(SystemClock.monotonicNanoseconds)
     guard !isReady else { return }
+    unsettled.formUnion(added)
     isReady = true
     Log.info(
       "catalogue read",
       [
-        "markets": "\(books.entries.count)", "books": "\(books.cache.count)", "pages": "\(listing.pageCount)",
-        "connections": "\(connections.count)",
+        "markets": "\(books.ownedCount)", "books": "\(books.cache.count)", "pages": "\(listing.pageCount)",
+        "connections": "\(connections.count)", "shard": "\(shards.shard)/\(shards.plan.count)",
       ])
-    context.notifyReady(status: "\(books.entries.count) markets")
+    context.notifyReady(status: statusText)
   }
 
   // MARK: - Books by REST
@@ -96,9 +110,9 @@ extension PolymarketIngestingService {
       let mailbox = self.mailbox
       Task {
         do throws(VenueError) {
-          mailbox.post(.books(.success(try await rest.books(tokens: tokens)), requestedAt: now))
+          mailbox.post(.books(.success(try await rest.books(tokens: tokens)), asked: some, requestedAt: now))
         } catch {
-          mailbox.post(.books(.failure(error), requestedAt: now))
+          mailbox.post(.books(.failure(error), asked: some, requestedAt: now))
         }
       }
     }
@@ -106,12 +120,12 @@ extension PolymarketIngestingService {
 
   /// Whether the stream has watched a book since then, so that no change between is missing.
   private func isWatched(_ book: BookIndex, since time: Int64) -> Bool {
-    guard book < connectionOfBook.count, connectionOfBook[book] >= 0 else { return false }
+    guard book < connectionOfBook.count, connectionOfBook[book] >= 0, watchedAt[book] <= time else { return false }
     let connection = connections[connectionOfBook[book]]
     return connection.state == .open && connection.openedAt <= time
   }
 
-  func take(books result: Result<BookListing, VenueError>, requestedAt: Int64) {
+  func take(books result: Result<BookListing, VenueError>, asked: [BookIndex], requestedAt: Int64) {
     booksInFlight -= 1
     switch result {
     case .failure(let error): Log.warning("books cannot be fetched", ["problem": "\(error)"])
@@ -126,6 +140,8 @@ extension PolymarketIngestingService {
           unwatchedBooks += 1
         }
       }
+      // The venue has no book for some tokens: nothing more comes of them.
+      for book in asked where !books.wanted.contains(book) { unsettled.remove(book) }
       publishBatch()
     }
     // Those that are still not live are found by the check of every second.

@@ -30,16 +30,19 @@ extension PolymarketIngestingService {
   }
 
   private func assign(_ some: [BookIndex], to connection: Int) {
+    let now = SystemClock.monotonicNanoseconds
     for book in some {
       while connectionOfBook.count <= book {
         connectionOfBook.append(-1)
         askedAt.append(Int64.min / 2)
+        watchedAt.append(0)
       }
       connectionOfBook[book] = connection
+      watchedAt[book] = now
     }
   }
 
-  /// Stops watching books whose market has closed.
+  /// Stops watching books whose market has closed, or is another shard's; a stream without books is closed.
   func unwatch(_ gone: [BookIndex]) {
     var byConnection: [Int: [BookIndex]] = [:]
     for book in gone where book < connectionOfBook.count && connectionOfBook[book] >= 0 {
@@ -47,10 +50,24 @@ extension PolymarketIngestingService {
       connectionOfBook[book] = -1
     }
     for (index, some) in byConnection {
-      connections[index].books.removeAll { some.contains($0) }
+      let all = Set(some)
+      connections[index].books.removeAll { all.contains($0) }
       guard connections[index].state == .open else { continue }
+      guard !connections[index].books.isEmpty else {
+        retire(index)
+        continue
+      }
       sendText(index, "{\"assets_ids\":[\(tokenList(some))],\"operation\":\"unsubscribe\"}")
     }
+  }
+
+  private func retire(_ index: Int) {
+    connections[index].peer?.close(code: WebSocketCloseCode.goingAway, reason: "")
+    connections[index].peer = nil
+    connections[index].place = -1
+    connections[index].state = .idle
+    connections[index].dueAt = 0
+    pollSetChanged = true
   }
 
   private func tokenList(_ some: [BookIndex]) -> String {
@@ -150,6 +167,8 @@ extension PolymarketIngestingService {
       connections[index].nextPingAt = now + options.pingNanoseconds
       connections[index].openCount += 1
       pollSetChanged = true
+      // All its books were dropped meanwhile.
+      guard !connections[index].books.isEmpty else { return retire(index) }
       if connections[index].openCount > 1 {
         Log.info("stream is back", ["venue": "polymarket", "connection": "\(index)"])
       }

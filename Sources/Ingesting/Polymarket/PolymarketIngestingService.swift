@@ -8,7 +8,7 @@ internal import Web
 enum PolymarketLetter: Sendable {
   case listing(Result<MarketListing, VenueError>)
   case connected(connection: Int, attempt: Int, Result<WebSocketPeer, WebSocketError>)
-  case books(Result<BookListing, VenueError>, requestedAt: Int64)
+  case books(Result<BookListing, VenueError>, asked: [BookIndex], requestedAt: Int64)
 }
 
 /// Polymarket's ingestor: catalogue and streams in, markets, books and trades out on the bus.
@@ -34,6 +34,17 @@ public final class PolymarketIngestingService {
   var connectionOfBook: [Int] = []
   /// When each book was last asked for by REST, in monotonic nanoseconds.
   var askedAt: [Int64] = []
+  /// Since when each book is watched, in monotonic nanoseconds.
+  var watchedAt: [Int64] = []
+  let shards: ShardFollower
+  /// The markets of the last listing that other shards have: what a new plan gives to this one is taken from here.
+  var foreign: [PredictionMarket] = []
+  /// A listing that came before the plan.
+  var heldListing: MarketListing?
+  /// Books that must be live, or known to be none, before the plan is confirmed.
+  var unsettled: Set<BookIndex> = []
+  var takenCount: UInt64 = 0
+  var droppedCount: UInt64 = 0
   var pollSetChanged = true
   var isListing = false
   var nextListingAt: Int64 = 0
@@ -55,6 +66,7 @@ public final class PolymarketIngestingService {
     self.context = context
     let settings = context.settings
     options = PolymarketIngestingOptions(settings: settings)
+    shards = try ShardFollower(context: context)
     publisher = try Publisher(
       name: context.name, runDirectory: context.runDirectory,
       highWaterMark: settings.integer("bus", "high_water_mark_messages"))
@@ -87,6 +99,7 @@ public final class PolymarketIngestingService {
       if poller.isReady(0), context.takeStop() { break }
       if poller.isReady(1) { publisher.processSubscriptions { snapshots.append(SnapshotInProgress(request: $0)) } }
       if poller.isReady(2) { for letter in mailbox.take() { take(letter) } }
+      if poller.isReady(3), shards.receive() { follow(shards.plan) }
       for index in connections.indices where connections[index].place >= 0 {
         if poller.isReady(connections[index].place) || connections[index].peer?.hasBufferedInput == true {
           drain(index)
@@ -110,6 +123,7 @@ public final class PolymarketIngestingService {
     poller.add(descriptor: context.stopDescriptor)
     poller.add(publisher)
     poller.add(descriptor: mailbox.descriptor)
+    poller.add(shards.subscriber)
     for index in connections.indices {
       guard let peer = connections[index].peer, !peer.isClosed else {
         connections[index].place = -1
@@ -123,20 +137,27 @@ public final class PolymarketIngestingService {
     switch letter {
     case .listing(let result): take(listing: result)
     case .connected(let connection, let attempt, let result): connected(connection, attempt, result)
-    case .books(let result, let requestedAt): take(books: result, requestedAt: requestedAt)
+    case .books(let result, let asked, let requestedAt): take(books: result, asked: asked, requestedAt: requestedAt)
     }
   }
 
   /// Everything that is done by the clock, ten times a second.
   private func tick(_ now: Int64) {
+    if let listing = heldListing, shards.isSettled(now) {
+      heldListing = nil
+      adopt(listing)
+    }
     keepConnections(now)
+    confirmPlan(now)
     if now >= nextListingAt || books.metadataChanged, !isListing, now >= nextListingAt - listingGapNanoseconds {
       requestListing(now)
     }
     if now >= nextBookCheckAt {
       nextBookCheckAt = now + 1_000_000_000
       for connection in connections where connection.state == .open && now - connection.openedAt > 5_000_000_000 {
-        books.wantMissing(connection.books.filter { now - askedAt[$0] > askAgainNanoseconds })
+        // One that was just subscribed comes by the stream.
+        books.wantMissing(
+          connection.books.filter { now - askedAt[$0] > askAgainNanoseconds && now - watchedAt[$0] > 5_000_000_000 })
       }
       // A sign of life, even when no book changes: a subscriber sees a gap at its end within a second.
       batch.publish(on: publisher, bookTopic)
@@ -169,10 +190,11 @@ public final class PolymarketIngestingService {
   }
 
   func writeMarkets(_ places: ArraySlice<Int>, _ writer: MessagePackWriter) {
-    writer.array(places.count)
-    for place in places {
+    let owned = places.filter { books.entries[$0].isOwned }
+    writer.array(owned.count)
+    for place in owned {
       let entry = books.entries[place]
-      MarketMessage(market: entry.market, books: entry.books.map { UInt32($0) }).encode(writer)
+      MarketMessage(market: entry.market, books: entry.books.map { UInt32($0) }, term: entry.term).encode(writer)
     }
   }
 
@@ -217,13 +239,19 @@ public final class PolymarketIngestingService {
       "changes_dropped": Int64(counters.droppedChanges), "hash_mismatches": Int64(counters.hashMismatches),
       "crossed_by_change": Int64(counters.crossedByChange), "snapshots_too_old": Int64(counters.oldSnapshots),
       "ignored": Int64(counters.ignored),
-      "refused": Int64(counters.refused.values.reduce(0, +)), "markets": Int64(books.entries.count),
+      "refused": Int64(counters.refused.values.reduce(0, +)), "markets": Int64(books.ownedCount),
       "books": Int64(books.cache.count), "books_live": Int64(live), "books_wanted": Int64(books.wanted.count),
       "connections": Int64(connections.count), "listings": Int64(listings),
       "markets_refused": Int64(refusedListings), "rest_books": Int64(restBooks),
       "rest_books_unwatched": Int64(unwatchedBooks),
       "messages_published": Int64(publisher.sentCount), "snapshot_requests": Int64(publisher.snapshotRequestCount),
     ]
+    values["shard"] = Int64(shards.shard)
+    values["shards"] = Int64(shards.plan.count)
+    values["markets_taken"] = Int64(takenCount)
+    values["markets_dropped"] = Int64(droppedCount)
+    values["books_unsettled"] = Int64(unsettled.count)
+    values["hand_over_ms"] = shards.lastHandOverNanoseconds / 1_000_000
     values["connections_open"] = Int64(connections.filter { $0.state == .open }.count)
     values["reconnections"] = Int64(connections.reduce(0) { $0 + max(0, $1.openCount - 1) })
     let message = HealthMessage(name: context.name, counters: values)

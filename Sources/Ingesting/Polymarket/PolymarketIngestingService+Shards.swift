@@ -1,0 +1,89 @@
+internal import Bus
+internal import Daemon
+internal import Market
+
+/// How this shard follows the supervisor's plans.
+extension PolymarketIngestingService {
+  /// One line for people.
+  var statusText: String { "\(shards.title)\(books.ownedCount) markets" }
+
+  /// Takes what a new plan gives to this shard, and drops what it takes away.
+  func follow(_ plan: ShardPlan) {
+    // Before the first listing there is nothing to move: it is taken by the plan that holds then.
+    guard isReady else { return }
+    let taken = takeOwn()
+    let dropped = plan.phase == .take ? [] : places { shards.term(ofKey: $0.shardKey) == nil }
+    drop(dropped)
+    guard taken > 0 || !dropped.isEmpty else { return }
+    Log.info(
+      "shard plan",
+      [
+        "phase": plan.phase.name, "shard": "\(shards.shard)", "from": "\(plan.previousCount)", "to": "\(plan.count)",
+        "taken": "\(taken)", "dropped": "\(dropped.count)", "markets": "\(books.ownedCount)",
+      ])
+  }
+
+  private func takeOwn() -> Int {
+    var places: [Int] = []
+    var added: [BookIndex] = []
+    var others: [PredictionMarket] = []
+    for market in foreign {
+      guard let term = shards.term(ofKey: market.shardKey) else {
+        others.append(market)
+        continue
+      }
+      // What is still here from before was never dropped.
+      guard books.ownedPlace(of: market.id) == nil else { continue }
+      let (place, _) = books.adopt(market, term: term, batch)
+      places.append(place)
+      if !market.isClosed { added += books.entries[place].books }
+    }
+    foreign = others
+    guard !places.isEmpty else { return 0 }
+    takenCount += UInt64(places.count)
+    unsettled.formUnion(added)
+    publishMarkets(places)
+    publishBatch()
+    watch(added)
+    let now = SystemClock.monotonicNanoseconds
+    keepConnections(now)
+    // The listing that they were taken from may be a minute old.
+    nextListingAt = min(nextListingAt, now)
+    return places.count
+  }
+
+  private func places(where isChosen: (PredictionMarket) -> Bool) -> [Int] {
+    books.entries.indices.filter { books.entries[$0].isOwned && isChosen(books.entries[$0].market) }
+  }
+
+  /// Stops watching and publishing markets that other shards have.
+  func drop(_ places: [Int]) {
+    guard !places.isEmpty else { return }
+    var gone: [BookIndex] = []
+    for place in places {
+      books.drop(place, batch)
+      gone += books.entries[place].books
+      foreign.append(books.entries[place].market)
+    }
+    droppedCount += UInt64(places.count)
+    unsettled.subtract(gone)
+    publishBatch()
+    unwatch(gone)
+  }
+
+  /// Tells the supervisor as soon as this shard has all that the plan gives it, and nothing else.
+  func confirmPlan(_ now: Int64) {
+    guard isReady, shards.wantsConfirmation(now) else { return }
+    unsettled = unsettled.filter { book in
+      let state = books.cache.header(book).state
+      return state != .live && state != .closed
+    }
+    guard unsettled.isEmpty, shards.confirm(now, status: statusText), shards.plan.generation > 0 else { return }
+    Log.info(
+      "shard plan is done",
+      [
+        "phase": shards.plan.phase.name, "shard": "\(shards.shard)/\(shards.plan.count)",
+        "markets": "\(books.ownedCount)", "ms": "\(shards.lastHandOverNanoseconds / 1_000_000)",
+      ])
+  }
+}
