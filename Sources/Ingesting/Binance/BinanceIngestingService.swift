@@ -5,7 +5,7 @@ internal import Venues
 internal import Web
 
 /// What other threads hand to the ingestor's loop.
-private enum BinanceLetter: Sendable {
+enum BinanceLetter: Sendable {
   case connected(connection: Int, attempt: Int, Result<WebSocketPeer, WebSocketError>)
   case candles(symbol: String, Result<[Candle], VenueError>)
 }
@@ -16,39 +16,52 @@ private enum BinanceLetter: Sendable {
 /// results. Whenever a stream is opened, the candles of the last hour are fetched by REST, so that none is missing.
 /// `run` returns when the process is told to stop.
 public final class BinanceIngestingService {
-  private struct Connection {
+  struct Connection {
     var stream = StreamConnection()
-    let symbols: [String]
+    var symbols: [String]
     var closesAt: Int64 = 0
+    /// What the present attempt has asked for.
+    var asked: [String] = []
+    /// Requests that the venue has not answered yet.
+    var unanswered = 0
   }
 
-  private struct History {
+  struct History {
     var isWanted = false
     var isUnderWay = false
     var failures = 0
     var dueAt: Int64 = 0
   }
 
-  private let context: WorkerContext
-  private let options: BinanceIngestingOptions
-  private let publisher: Publisher
-  private let tickerTopic: TopicHandle
-  private let tradeTopic: TopicHandle
-  private let candleTopic: TopicHandle
-  private let healthTopic: TopicHandle
-  private let stream: BinanceStream
-  private let rest: BinanceREST
-  private let streamEndpoint: Endpoint
-  private let mailbox: Mailbox<BinanceLetter>
-  private let poller = Poller()
-  private var connections: [Connection]
-  private var history: [String: History] = [:]
-  private var pollSetChanged = true
-  private var isReady = false
-  private var nextHealthAt: Int64 = 0
-  private var plannedReconnections: UInt64 = 0
-  private var historyFailures: UInt64 = 0
-  private var random = SystemRandomNumberGenerator()
+  let context: WorkerContext
+  let options: BinanceIngestingOptions
+  let publisher: Publisher
+  let tickerTopic: TopicHandle
+  let tradeTopic: TopicHandle
+  let candleTopic: TopicHandle
+  let healthTopic: TopicHandle
+  let stream: BinanceStream
+  let rest: BinanceREST
+  let streamEndpoint: Endpoint
+  let mailbox: Mailbox<BinanceLetter>
+  let poller = Poller()
+  let shards: ShardFollower
+  var connections: [Connection] = []
+  /// The symbols of this shard.
+  var watched: Set<String> = []
+  /// Those of them whose stream and candles must be there before the plan is confirmed.
+  var unsettled: Set<String> = []
+  var isPlanFollowed = false
+  var requestCount: UInt64 = 0
+  var takenCount: UInt64 = 0
+  var droppedCount: UInt64 = 0
+  var history: [String: History] = [:]
+  var pollSetChanged = true
+  var isReady = false
+  var nextHealthAt: Int64 = 0
+  var plannedReconnections: UInt64 = 0
+  var historyFailures: UInt64 = 0
+  var random = SystemRandomNumberGenerator()
 
   /// Binds its endpoint.
   ///
@@ -57,6 +70,7 @@ public final class BinanceIngestingService {
     self.context = context
     let settings = context.settings
     options = try BinanceIngestingOptions(settings: settings)
+    shards = try ShardFollower(context: context)
     publisher = try Publisher(
       name: context.name, runDirectory: context.runDirectory,
       highWaterMark: settings.integer("bus", "high_water_mark_messages"))
@@ -65,13 +79,13 @@ public final class BinanceIngestingService {
     candleTopic = publisher.topic("\(Topic.candle)binance/\(context.name)")
     healthTopic = publisher.topic(Topic.health + context.name)
     stream = BinanceStream(
-      symbols: options.symbols, tradeAge: TradeAgeFilter(ageMaxSeconds: options.tradeAgeMaxSeconds))
+      symbols: options.symbols, tradeAge: TradeAgeFilter(ageMaxSeconds: options.tradeAgeMaxSeconds),
+      isWatched: false)
     rest = BinanceREST(
       endpoint: Endpoint(settings.text("binance", "rest_url"), runDirectory: context.runDirectory),
       transport: VenueTransport(HTTPClient()))
     streamEndpoint = Endpoint(settings.text("binance", "websocket_url"), runDirectory: context.runDirectory)
     mailbox = try Mailbox()
-    connections = BinanceStream.connections(of: options.symbols).map { Connection(symbols: $0) }
   }
 
   /// Ingests until told to stop.
@@ -85,6 +99,7 @@ public final class BinanceIngestingService {
       if poller.isReady(0), context.takeStop() { break }
       if poller.isReady(1) { publisher.processSubscriptions(answer) }
       if poller.isReady(2) { for letter in mailbox.take() { take(letter) } }
+      if poller.isReady(3), shards.receive(), isPlanFollowed { followPlan() }
       for index in connections.indices where connections[index].stream.place >= 0 {
         let isBuffered = connections[index].stream.peer?.hasBufferedInput == true
         if isBuffered || poller.isReady(connections[index].stream.place) { drain(index) }
@@ -92,7 +107,12 @@ public final class BinanceIngestingService {
       let after = SystemClock.monotonicNanoseconds
       guard after >= nextTick else { continue }
       nextTick = after + 100_000_000
+      if !isPlanFollowed, shards.isSettled(after) {
+        isPlanFollowed = true
+        followPlan()
+      }
       keepConnections(after)
+      confirmPlan(after)
       requestHistory(after)
       if after >= nextHealthAt {
         nextHealthAt = after + 1_000_000_000
@@ -103,13 +123,14 @@ public final class BinanceIngestingService {
     for connection in connections { connection.stream.peer?.close(code: WebSocketCloseCode.goingAway, reason: "") }
   }
 
-  private func rebuildPollSet() {
+  func rebuildPollSet() {
     guard pollSetChanged else { return }
     pollSetChanged = false
     poller.removeAll()
     poller.add(descriptor: context.stopDescriptor)
     poller.add(publisher)
     poller.add(descriptor: mailbox.descriptor)
+    poller.add(shards.subscriber)
     for index in connections.indices {
       guard let peer = connections[index].stream.peer, !peer.isClosed else {
         connections[index].stream.place = -1
@@ -119,7 +140,7 @@ public final class BinanceIngestingService {
     }
   }
 
-  private func take(_ letter: BinanceLetter) {
+  func take(_ letter: BinanceLetter) {
     switch letter {
     case .connected(let index, let attempt, let result): connected(index, attempt, result)
     case .candles(let symbol, let result): take(result, symbol)
@@ -128,11 +149,11 @@ public final class BinanceIngestingService {
 
   // MARK: - Connections
 
-  private func keepConnections(_ now: Int64) {
+  func keepConnections(_ now: Int64) {
     for index in connections.indices {
       let stream = connections[index].stream
       switch stream.state {
-      case .idle: if now >= stream.dueAt { connect(index) }
+      case .idle: if now >= stream.dueAt, !connections[index].symbols.isEmpty { connect(index) }
       case .connecting: continue
       case .open:
         guard let peer = stream.peer else { continue }
@@ -147,9 +168,11 @@ public final class BinanceIngestingService {
     }
   }
 
-  private func connect(_ index: Int) {
+  func connect(_ index: Int) {
     connections[index].stream.state = .connecting
     connections[index].stream.attempt += 1
+    connections[index].unanswered = 0
+    connections[index].asked = connections[index].symbols
     let attempt = connections[index].stream.attempt
     do throws(VenueError) {
       let url = try streamEndpoint.resolve(.binance) + BinanceStream.query(connections[index].symbols)
@@ -160,7 +183,7 @@ public final class BinanceIngestingService {
     }
   }
 
-  private func connected(_ index: Int, _ attempt: Int, _ result: Result<WebSocketPeer, WebSocketError>) {
+  func connected(_ index: Int, _ attempt: Int, _ result: Result<WebSocketPeer, WebSocketError>) {
     guard connections[index].stream.attempt == attempt, connections[index].stream.state == .connecting else { return }
     switch result {
     case .failure(let error): failed(index, "\(error)")
@@ -174,7 +197,7 @@ public final class BinanceIngestingService {
       connections[index].stream.openCount += 1
       connections[index].closesAt = now + options.lifetimeNanoseconds - spread
       pollSetChanged = true
-      for symbol in connections[index].symbols { history[symbol, default: History()].isWanted = true }
+      guard catchUp(index) else { return }
       Log.info("stream is open", ["venue": "binance", "connection": "\(index)"])
       drain(index)
       requestHistory(now)
@@ -182,13 +205,13 @@ public final class BinanceIngestingService {
     }
   }
 
-  private func sayReady() {
-    guard !isReady, connections.allSatisfy({ $0.stream.openCount > 0 }) else { return }
+  func sayReady() {
+    guard !isReady, connections.allSatisfy({ $0.stream.openCount > 0 || $0.symbols.isEmpty }) else { return }
     isReady = true
-    context.notifyReady(status: "\(options.symbols.count) symbols")
+    context.notifyReady(status: statusText)
   }
 
-  private func failed(_ index: Int, _ problem: String) {
+  func failed(_ index: Int, _ problem: String) {
     connections[index].stream.state = .idle
     connections[index].stream.failures += 1
     let failures = connections[index].stream.failures
@@ -203,14 +226,14 @@ public final class BinanceIngestingService {
   }
 
   /// Closes first, then opens anew: no socket leaks.
-  private func lose(_ index: Int, _ problem: String) {
+  func lose(_ index: Int, _ problem: String) {
     guard close(index) else { return }
     Log.warning("stream lost", ["venue": "binance", "connection": "\(index)", "problem": problem])
     failed(index, problem)
   }
 
   /// Replaces a connection that the venue is about to end: at once, and nothing has failed.
-  private func renew(_ index: Int, _ reason: String) {
+  func renew(_ index: Int, _ reason: String) {
     // One that says so as soon as it is open is not asked again without a pause.
     let age = SystemClock.monotonicNanoseconds - connections[index].stream.openedAt
     guard age > 5_000_000_000 else { return lose(index, reason) }
@@ -221,7 +244,7 @@ public final class BinanceIngestingService {
     connect(index)
   }
 
-  private func close(_ index: Int) -> Bool {
+  func close(_ index: Int) -> Bool {
     guard connections[index].stream.state == .open else { return false }
     connections[index].stream.peer?.disconnect()
     connections[index].stream.peer = nil
@@ -231,9 +254,10 @@ public final class BinanceIngestingService {
   }
 
   /// Takes what has arrived on one connection, and publishes it.
-  private func drain(_ index: Int) {
+  func drain(_ index: Int) {
     guard let peer = connections[index].stream.peer else { return }
     var problem: String?
+    let responses = stream.counters.responses
     do throws(WebSocketError) {
       var hasData = false
       try peer.receive { message in
@@ -247,6 +271,7 @@ public final class BinanceIngestingService {
       problem = "\(error)"
     }
     publishChanges()
+    answered(Int(stream.counters.responses - responses), on: index)
     if problem == nil, peer.isClosed { problem = "closed by the venue" }
     if stream.takeShutdown() { return renew(index, "the venue goes down for maintenance") }
     if let problem { return lose(index, problem) }
@@ -257,7 +282,7 @@ public final class BinanceIngestingService {
 
   // MARK: - Candles by REST
 
-  private func requestHistory(_ now: Int64) {
+  func requestHistory(_ now: Int64) {
     for symbol in options.symbols {
       guard let state = history[symbol], state.isWanted, !state.isUnderWay, now >= state.dueAt else { continue }
       history[symbol]?.isWanted = false
@@ -277,19 +302,23 @@ public final class BinanceIngestingService {
     }
   }
 
-  private func take(_ result: Result<[Candle], VenueError>, _ symbol: String) {
+  func take(_ result: Result<[Candle], VenueError>, _ symbol: String) {
+    // One that was dropped meanwhile is another shard's.
+    guard watched.contains(symbol) else { return }
     var state = history[symbol, default: History()]
     state.isUnderWay = false
     switch result {
     case .success(let candles):
       state.failures = 0
       stream.take(history: candles, symbol: symbol)
+      unsettled.remove(symbol)
       publishChanges()
     case .failure(let error):
       historyFailures += 1
       state.failures += 1
       // What the venue refuses for good (a symbol that it does not have) is not asked for again until the next stream.
       state.isWanted = state.isWanted || error.isRetriable
+      if !state.isWanted { unsettled.remove(symbol) }
       let wait = StreamConnection.backoffNanoseconds(failures: state.failures, random: random.next())
       let asked = Int64(min(error.retryAfterSeconds ?? 0, 86_400)) * 1_000_000_000
       state.dueAt = SystemClock.monotonicNanoseconds + max(wait, asked)
@@ -303,7 +332,7 @@ public final class BinanceIngestingService {
 
   // MARK: - Publishing
 
-  private func publishChanges() {
+  func publishChanges() {
     stream.takeTickers { ticker in publisher.publish(tickerTopic) { ticker.encode($0) } }
     stream.takeCandles { instrument, candle in
       publisher.publish(candleTopic) { CandleMessage(instrument: instrument, candle: candle).encode($0) }
@@ -313,7 +342,7 @@ public final class BinanceIngestingService {
   }
 
   /// The state for whoever joins: the last ticker of each pair, and its candles.
-  private func answer(_ request: SnapshotRequest) {
+  func answer(_ request: SnapshotRequest) {
     for ticker in stream.tickers { publisher.publishSnapshot(request, tickerTopic) { ticker.encode($0) } }
     for (instrument, candle) in stream.candles {
       publisher.publishSnapshot(request, candleTopic) {
@@ -323,7 +352,7 @@ public final class BinanceIngestingService {
     publisher.endSnapshot(request)
   }
 
-  private func publishHealth() {
+  func publishHealth() {
     context.readiness.watchdog()
     let counters = stream.counters
     let values: [String: Int64] = [
@@ -331,11 +360,13 @@ public final class BinanceIngestingService {
       "tickers": Int64(counters.tickers), "candles": Int64(counters.candles),
       "candles_late": Int64(counters.lateCandles), "unknown_symbols": Int64(counters.unknownSymbols),
       "ignored": Int64(counters.ignored), "refused": Int64(counters.refused.values.reduce(0, +)),
-      "symbols": Int64(options.symbols.count), "connections": Int64(connections.count),
+      "symbols": Int64(watched.count), "connections": Int64(connections.count),
       "connections_open": Int64(connections.filter { $0.stream.state == .open }.count),
       "reconnections": Int64(connections.reduce(0) { $0 + max(0, $1.stream.openCount - 1) }),
       "reconnections_planned": Int64(plannedReconnections), "history_failures": Int64(historyFailures),
       "messages_published": Int64(publisher.sentCount), "snapshot_requests": Int64(publisher.snapshotRequestCount),
+      "shard": Int64(shards.shard), "shards": Int64(shards.plan.count), "symbols_taken": Int64(takenCount),
+      "symbols_dropped": Int64(droppedCount), "hand_over_ms": shards.lastHandOverNanoseconds / 1_000_000,
     ]
     let message = HealthMessage(name: context.name, counters: values)
     publisher.publish(healthTopic) { message.encode($0) }

@@ -13,6 +13,8 @@ package struct BinanceCounters {
   package var lateCandles: UInt64 = 0
   package var unknownSymbols: UInt64 = 0
   package var ignored: UInt64 = 0
+  /// Answers to requests on the stream.
+  package var responses: UInt64 = 0
   /// By kind and field.
   package var refused: [String: UInt64] = [:]
 }
@@ -28,6 +30,8 @@ package final class BinanceStream {
 
   private struct Pair {
     let symbol: String
+    /// Whether it is this shard's.
+    var isWatched = false
     var ticker: Ticker?
     var isTickerNew = false
     /// Oldest first, each minute once.
@@ -45,22 +49,43 @@ package final class BinanceStream {
   /// - Parameters:
   ///   - symbols: the venue's names of the pairs, each once.
   ///   - tradeAge: which trades are young enough.
-  package init(symbols: [String], tradeAge: TradeAgeFilter) {
-    pairs = symbols.map { Pair(symbol: $0) }
+  ///   - isWatched: whether they are watched from the beginning.
+  package init(symbols: [String], tradeAge: TradeAgeFilter, isWatched: Bool = true) {
+    pairs = symbols.map { Pair(symbol: $0, isWatched: isWatched) }
     places = Dictionary(uniqueKeysWithValues: symbols.enumerated().map { ($1, $0) })
     self.tradeAge = tradeAge
   }
 
+  /// The most symbols that one connection watches.
+  package static var symbolsPerConnectionMax: Int { streamsPerConnectionMax / kinds.count }
+
   /// The symbols that each connection watches.
   package static func connections(of symbols: [String]) -> [[String]] {
-    let most = streamsPerConnectionMax / kinds.count
+    let most = symbolsPerConnectionMax
     return stride(from: 0, to: symbols.count, by: most).map { Array(symbols[$0..<min($0 + most, symbols.count)]) }
   }
 
   /// The query of a combined stream: `?streams=btcusdt@trade/btcusdt@bookTicker/…`; names are lower case.
   package static func query(_ symbols: [String]) -> String {
-    "?streams="
-      + symbols.flatMap { symbol in kinds.map { "\(symbol.lowercased())@\($0)" } }.joined(separator: "/")
+    "?streams=" + streamNames(symbols).joined(separator: "/")
+  }
+
+  /// The venue's names of what is watched: `btcusdt@trade`, ….
+  package static func streamNames(_ symbols: [String]) -> [String] {
+    symbols.flatMap { symbol in kinds.map { "\(symbol.lowercased())@\($0)" } }
+  }
+
+  /// Takes messages of a symbol from here on.
+  package func watch(_ symbol: String) {
+    if let place = places[symbol] { pairs[place].isWatched = true }
+  }
+
+  /// Takes none any more, and forgets what is known of it.
+  package func unwatch(_ symbol: String) {
+    guard let place = places[symbol] else { return }
+    pairs[place] = Pair(symbol: symbol)
+    changedCandles.removeAll { $0.place == place }
+    trades.removeAll { $0.instrument.symbol == symbol }
   }
 
   /// Takes one message of the stream.
@@ -75,7 +100,7 @@ package final class BinanceStream {
         counters.candles += 1
         take(candle, place)
       case .shutdown: isShutdownAnnounced = true
-      case .response: break
+      case .response: counters.responses += 1
       case .ignored: counters.ignored += 1
       }
     } catch {
@@ -86,6 +111,11 @@ package final class BinanceStream {
   private func place(of symbol: String) -> Int? {
     guard let place = places[symbol] else {
       counters.unknownSymbols += 1
+      return nil
+    }
+    // One that was dropped tells a little longer.
+    guard pairs[place].isWatched else {
+      counters.ignored += 1
       return nil
     }
     return place
