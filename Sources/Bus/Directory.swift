@@ -30,16 +30,19 @@ public final class Directory {
   }
 
   /// Looks at one event; those that are not of the process table are left alone.
-  public func handle(_ event: BusEvent) {
-    guard case .message(let stream, _, _, var reader) = event else { return }
-    guard subscriber.topic(of: stream).hasPrefix(Topic.process) else { return }
-    guard let process = try? ProcessMessage(&reader), isWanted(process.name) else { return }
-    if process.state == "REMOVED" {
-      known.remove(process.name)
-      subscriber.disconnect(BusEndpoint.ipc(name: process.name, runDirectory: runDirectory))
-    } else {
+  ///
+  /// - Returns: the process that is gone for good, where the event says so; its endpoint is left.
+  @discardableResult public func handle(_ event: BusEvent) -> String? {
+    guard case .message(let stream, _, _, var reader) = event else { return nil }
+    guard subscriber.topic(of: stream).hasPrefix(Topic.process) else { return nil }
+    guard let process = try? ProcessMessage(&reader), isWanted(process.name) else { return nil }
+    guard process.state == "REMOVED" else {
       connect(process.name)
+      return nil
     }
+    known.remove(process.name)
+    subscriber.disconnect(BusEndpoint.ipc(name: process.name, runDirectory: runDirectory))
+    return process.name
   }
 
   private func connect(_ name: String) {

@@ -200,7 +200,7 @@ public final class ExecutingService {
       } else if topic.hasPrefix(Topic.settlement) {
         takeSettlement(&reader)
       } else if topic.hasPrefix(Topic.process) {
-        directory.handle(event)
+        if let gone = directory.handle(event) { books.feed.forget(publisher: gone) { _ in } }
       }
     case .gap(let stream, let missed):
       Log.warning("messages are missing", ["topic": subscriber.topic(of: stream), "missed": "\(missed)"])

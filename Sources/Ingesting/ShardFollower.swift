@@ -58,7 +58,9 @@ final class ShardFollower {
     subscriber.receive { event in
       switch event {
       case .message(let stream, _, _, var body):
-        guard subscriber.topic(of: stream) == Topic.shards + plan.program, let next = try? ShardPlan(&body) else { return }
+        guard subscriber.topic(of: stream) == Topic.shards + plan.program, let next = try? ShardPlan(&body) else {
+          return
+        }
         isSupervisorHeard = true
         if take(next) { isNew = true }
       case .snapshotEnd: isSupervisorHeard = true

@@ -93,7 +93,7 @@ public final class ScanningService {
       if topic.hasPrefix(Topic.trade) {
         takeTrades(&reader)
       } else if topic.hasPrefix(Topic.process) {
-        directory.handle(event)
+        if let gone = directory.handle(event) { scanner.feed.forget(publisher: gone) { scanner.bookChanged($0) } }
       }
     case .snapshotEnd(let publisher):
       recovered(publisher)
@@ -153,6 +153,8 @@ public final class ScanningService {
       "book_items_applied": Int64(feed.counters.applied),
       "book_items_dropped": Int64(feed.counters.dropped),
       "book_items_unknown": Int64(feed.counters.unknownBook),
+      "book_items_foreign": Int64(feed.counters.foreign),
+      "books_handed_over": Int64(feed.counters.handedOver),
       "books": Int64(feed.cache.count),
       "books_live": Int64(feed.liveBookCount),
       "markets": Int64(feed.markets.count),

@@ -148,7 +148,9 @@ public final class SettlingService {
     guard case .message(let stream, _, _, _) = event else { return }
     let topic = subscriber.topic(of: stream)
     if topic.hasPrefix(Topic.fill) { mustBook = true }
-    if topic.hasPrefix(Topic.process) { directory.handle(event) }
+    if topic.hasPrefix(Topic.process), let gone = directory.handle(event) {
+      feed.forget(publisher: gone) { _ in }
+    }
   }
 
   private func marketChanged(_ place: Int) {

@@ -10,7 +10,7 @@ public enum BulkheadTool {
   public static let version = "0.1.0"
 
   static let commands: [Command] = [
-    .run, .status, .start, .stop, .restart, .shutdown, .tail, .opportunities, .orders, .fills, .trades, .positions,
+    .run, .status, .start, .stop, .restart, .scale, .shutdown, .tail, .opportunities, .orders, .fills, .trades, .positions,
     .profit, .health, .dashboard, .config, .help, .version,
   ]
 
