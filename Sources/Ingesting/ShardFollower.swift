@@ -44,7 +44,7 @@ final class ShardFollower {
       name: context.name, topics: [Topic.shards + program],
       reconnectMilliseconds: context.settings.integer("bus", "reconnect_ms"))
     try subscriber.connect(BusEndpoint.ipc(name: "supervisor", runDirectory: context.runDirectory))
-    readiness.send("X_BULKHEAD_SHARDED=1")
+    declare()
   }
 
   /// Whether the plan is known as well as it will be before the work begins: the supervisor was heard, or is not there.
@@ -63,12 +63,17 @@ final class ShardFollower {
         }
         isSupervisorHeard = true
         if take(next) { isNew = true }
-      case .snapshotEnd: isSupervisorHeard = true
+      case .snapshotEnd:
+        isSupervisorHeard = true
+        // Another supervisor may have taken over: it learns from this what the one before has planned.
+        declare()
       case .gap, .restarted: break
       }
     }
     return isNew
   }
+
+  private func declare() { readiness.send("X_BULKHEAD_SHARDED=\(plan.generation)") }
 
   private func take(_ next: ShardPlan) -> Bool {
     guard next.program == plan.program, next != plan else { return false }
@@ -99,7 +104,7 @@ final class ShardFollower {
     confirmedAt = now
     lastHandOverNanoseconds = now - planAt
     readiness.send(
-      "X_BULKHEAD_SHARDED=1\nX_BULKHEAD_SHARD=\(plan.generation):\(plan.phase.name)\nSTATUS=\(status)")
+      "X_BULKHEAD_SHARDED=\(plan.generation)\nX_BULKHEAD_SHARD=\(plan.generation):\(plan.phase.name)\nSTATUS=\(status)")
     return isFirst
   }
 

@@ -13,6 +13,8 @@ final class NotifySocket {
     let isReady: Bool
     let isAlive: Bool
     let status: String?
+    /// What it says of plans.
+    let shard: ShardWord?
   }
 
   let descriptor: Int32
@@ -73,6 +75,6 @@ final class NotifySocket {
     let lines = text.split(separator: "\n")
     return Message(
       sender: sender, isReady: lines.contains("READY=1"), isAlive: lines.contains("WATCHDOG=1"),
-      status: lines.last { $0.hasPrefix("STATUS=") }.map { String($0.dropFirst(7)) })
+      status: lines.last { $0.hasPrefix("STATUS=") }.map { String($0.dropFirst(7)) }, shard: ShardWord(lines))
   }
 }

@@ -21,6 +21,10 @@ final class ProcessBoard {
     publisher.publish(alertTopic) { alert.encode($0) }
   }
 
+  func publish(_ plan: ShardPlan) {
+    publisher.publish(topic(plan)) { plan.encode($0) }
+  }
+
   func publish(_ message: ProcessMessage) {
     publisher.publish(topic(message)) { message.encode($0) }
   }
@@ -36,17 +40,22 @@ final class ProcessBoard {
     poller.wait(timeoutMilliseconds: timeoutMilliseconds)
   }
 
-  /// Sends the whole table to those who have just joined.
-  func answerNewcomers(order: [ProcessID], message: (ProcessID) -> ProcessMessage?) {
+  /// Sends the whole table, and all plans, to those who have just joined.
+  func answerNewcomers(
+    order: [ProcessID], plans: [String: ScalePlan], message: (ProcessID) -> ProcessMessage?
+  ) {
     publisher.processSubscriptions { request in
       for process in order {
         guard let message = message(process) else { continue }
         publisher.publishSnapshot(request, topic(message)) { message.encode($0) }
       }
+      for plan in plans.values.map(\.message) { publisher.publishSnapshot(request, topic(plan)) { plan.encode($0) } }
       for alert in alerts { publisher.publishSnapshot(request, alertTopic) { alert.encode($0) } }
       publisher.endSnapshot(request)
     }
   }
+
+  private func topic(_ plan: ShardPlan) -> TopicHandle { publisher.topic(Topic.shards + plan.program) }
 
   private func topic(_ message: ProcessMessage) -> TopicHandle {
     if let known = topics[message.name] { return known }

@@ -114,7 +114,7 @@ public struct ProcessSpecification: Hashable, Sendable {
   /// Whom it runs as; nil: as the supervisor.
   public let user: UserIdentity?
   /// Variables on top of the supervisor's own.
-  public let environment: [String: String]
+  public internal(set) var environment: [String: String]
   /// Whether standard error goes where standard output goes.
   public let redirectsErrors: Bool
   /// Standard output.

@@ -26,7 +26,7 @@ public struct ProcessTable: Sendable {
   /// One row.
   public struct Row: Sendable {
     /// What the process is.
-    public let specification: ProcessSpecification
+    public internal(set) var specification: ProcessSpecification
     /// How it lives.
     public internal(set) var record: ProcessRecord
   }
@@ -74,6 +74,11 @@ public struct ProcessTable: Sendable {
     waiting.remove(process)
     order.removeAll { $0 == process }
     return true
+  }
+
+  /// Changes a variable of a process's environment; what lives has it from its next start on.
+  public mutating func setVariable(_ name: String, to value: String, of process: ProcessID) {
+    rows[process]?.specification.environment[name] = value
   }
 
   /// Gives a process that was just added the past that a supervisor before this one knew.

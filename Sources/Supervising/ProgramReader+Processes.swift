@@ -149,7 +149,9 @@ extension ProgramReader {
     for pair in own { reader.names.variables[pair.key] = pair.value }
     var name = reader.text("process_name")
     // A program that was made for one process has several: the first one keeps its name.
-    if index > 0, !isNumbered(reader.section) { name += index < 10 ? "_0\(index)" : "_\(index)" }
+    var suffix = ""
+    if index > 0, !isNumbered(reader.section) { suffix = index < 10 ? "_0\(index)" : "_\(index)" }
+    name += suffix
     if reader.errors.isEmpty, !Self.isName(name) {
       reader.fail("process_name", "expected a name without blanks, \":\" and \"/\"")
     }
@@ -157,6 +159,7 @@ extension ProgramReader {
     variables["SUPERVISOR_PROCESS_NAME"] = name
     variables["SUPERVISOR_GROUP_NAME"] = program.group
     variables["BULKHEAD_NAME"] = name
+    variables["BULKHEAD_PROGRAM"] = program.name
     variables["BULKHEAD_SHARD"] = "\(index)/\(program.count)"
     if let url = program.serverURL { variables["SUPERVISOR_SERVER_URL"] = url.isEmpty ? nil : url }
     for pair in own { variables[pair.key] = pair.value }
@@ -165,6 +168,8 @@ extension ProgramReader {
     var errorOutput = program.errorOutput
     readLog(&reader, "stdout", into: &output, name: name, group: program.group)
     readLog(&reader, "stderr", into: &errorOutput, name: name, group: program.group)
+    setApart(&output, suffix)
+    setApart(&errorOutput, suffix)
     if program.redirectsErrors, program.kind != .eventListener {
       if let path = reader.plainText("stderr_logfile"), !["AUTO", "NONE", "OFF"].contains(path.uppercased()) {
         warn(reader, "stderr_logfile", "is passed over, because redirect_stderr is true")
@@ -225,6 +230,14 @@ extension ProgramReader {
     output.stripsEscapes = setting.stripsEscapes
     output.stampsLines = readStamps(program: program)
     return output
+  }
+
+  /// Two processes do not rotate one file: `x.log` of the first is `x_01.log` of the second.
+  private func setApart(_ output: inout OutputSpecification, _ suffix: String) {
+    guard !suffix.isEmpty, !output.isAutomatic, let file = output.file, !file.hasPrefix("/dev/") else { return }
+    let start = file.lastIndex(of: "/") ?? file.startIndex
+    let end = file[start...].lastIndex(of: ".") ?? file.endIndex
+    output.file = file[..<end] + suffix + file[end...]
   }
 
   private mutating func readLog(

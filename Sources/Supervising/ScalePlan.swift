@@ -224,10 +224,14 @@ public struct ScalePlan: Hashable, Sendable {
 
   // MARK: - Steps
 
-  /// Who must confirm the present stage and has not: those that stay must take, all must drop.
-  private func missing(_ view: View) -> Set<Int> {
-    let concerned = stage == .taking ? view.up.filter { $0 < count } : view.up
-    return concerned.subtracting(confirmed)
+  /// Who keeps the present stage from its end: those that stay must take, all must drop, those that leave must go.
+  public func missing(_ view: View) -> Set<Int> {
+    switch stage {
+    case .taking: view.up.filter { $0 < count && !confirmed.contains($0) }
+    case .dropping: view.up.subtracting(confirmed)
+    case .leaving: view.present.filter { $0 >= count }
+    case .done, .overlapping: []
+    }
   }
 
   private mutating func drop(_ now: Int64) -> [Action] {

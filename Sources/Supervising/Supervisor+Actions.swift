@@ -34,7 +34,7 @@ extension Supervisor {
         "process", ["name": row.specification.fullName, "from": from.name, "to": to.name, "pid": pidText(row.record)])
       isStateChanged = true
       publish(process)
-      if to.isStopped, departing.contains(process) { forget(process) }
+      if to.isStopped, departing.contains(process) { forget(process) } else { followScale(of: process, to: to) }
     case .updated:
       isStateChanged = true
       publish(process)

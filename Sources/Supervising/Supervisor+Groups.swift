@@ -1,3 +1,4 @@
+internal import Bus
 internal import Daemon
 
 /// What the configuration says now, against what runs.
@@ -87,10 +88,17 @@ extension Supervisor {
 
   /// Takes a process that has come to rest out, with its pipes; its logs stay.
   func forget(_ process: ProcessID) {
+    let (last, program) = (message(of: process), table[process]?.specification.program)
     guard table.remove(process) else { return }
     departing.remove(process)
     rowStates.removeValue(forKey: process)?.streams.remove()
     isStateChanged = true
+    if var last {
+      // Whoever listens leaves its endpoint.
+      last.state = "REMOVED"
+      board?.publish(last)
+    }
+    if let program { followRemoval(ofProgram: program) }
   }
 
   /// Executes the supervisor anew with the configuration as it is now.

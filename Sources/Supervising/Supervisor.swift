@@ -53,6 +53,10 @@ public final class Supervisor {
   var isStateChanged = true
   /// How many processes of a program there are where that is not what the configuration says; outlives the supervisor.
   var scales: [String: Int] = [:] { didSet { isStateChanged = true } }
+  /// What programs do about their number of processes, by program.
+  var plans: [String: ScalePlan] = [:]
+  /// What processes that are yet to come are, by program.
+  var newcomers: [String: [ProcessSpecification]] = [:]
   /// Processes that the configuration does not know any more; they are stopped and forgotten.
   var departing: Set<ProcessID> = []
   var hasAdopted = false
@@ -174,10 +178,11 @@ public final class Supervisor {
   /// Does the same at the end of this turn of the loop, so that whoever asked for it gets an answer.
   func shutDownAfterTurn() { isShutdownWanted = true }
 
-  func add(_ specification: ProcessSpecification) {
+  @discardableResult func add(_ specification: ProcessSpecification) -> ProcessID {
     let process = table.add(specification, seed: UInt64.random(in: 0...UInt64.max))
     rowStates[process] = RowState(
       streams: ProcessStreams(specification, runDirectory: configuration.runDirectory, pump: pump))
+    return process
   }
 
   func openBoard() -> ProcessBoard? {
@@ -197,7 +202,7 @@ public final class Supervisor {
   func turn() throws {
     if let board {
       board.wait(descriptor: loop.descriptor, timeoutMilliseconds: Int(control?.timeoutMilliseconds ?? -1))
-      board.answerNewcomers(order: table.order) { message(of: $0) }
+      board.answerNewcomers(order: table.order, plans: plans) { message(of: $0) }
       try loop.process(timeoutMilliseconds: 0)
     } else {
       try loop.process(timeoutMilliseconds: control?.timeoutMilliseconds ?? -1)
@@ -257,6 +262,7 @@ public final class Supervisor {
       if message.isReady { handle(.ready, process) }
       if message.isAlive { handle(.alive, process) }
       if message.status != nil, !message.isReady { publish(process) }
+      if let word = message.shard { take(word, from: process) }
     }
   }
 

@@ -23,6 +23,8 @@ public struct SupervisorConfiguration: Sendable {
   public let umask: Int
   /// After so many nanoseconds a shutdown kills.
   public let shutdownLimitNanoseconds: Int64
+  /// A hand-over between shards goes on after so many nanoseconds, also where somebody has not confirmed.
+  public let handOverLimitNanoseconds: Int64
   /// Whether a second process waits to take the place of a supervisor that dies.
   public let hasStandby: Bool
   /// Whom the supervisor shall become; nil: it stays who it is.
@@ -115,6 +117,7 @@ public struct SupervisorConfiguration: Sendable {
       pidFiles: unique([runDirectory + "/supervisor.pid", general.path("pidfile")]),
       identifier: general.text("identifier"), umask: general.integer("umask"),
       shutdownLimitNanoseconds: extra.nanoseconds("shutdown_limit_s"),
+      handOverLimitNanoseconds: extra.nanoseconds("handover_limit_s"),
       hasStandby: extra.boolean("standby"),
       user: user(&general, surroundings: surroundings), daemon: daemon, groups: programs.groups,
       processes: programs.groups.flatMap(\.processes),

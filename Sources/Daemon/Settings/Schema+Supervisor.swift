@@ -113,6 +113,9 @@ extension Schema {
         "bulkhead:supervisor", "shutdown_limit_s", .integer(1...3600), default: "10", unit: "s",
         "all children have ended this long after the supervisor was told to stop"),
       SettingDefinition(
+        "bulkhead:supervisor", "handover_limit_s", .integer(1...3600), default: "60", unit: "s",
+        "a hand-over between shards goes on after this long, also where one of them has not confirmed"),
+      SettingDefinition(
         "bulkhead:supervisor", "standby", .boolean, default: "true",
         "whether a second process waits to take the place of a supervisor that dies"),
     ]

@@ -74,9 +74,12 @@ extension PolymarketIngestingService {
   /// Tells the supervisor as soon as this shard has all that the plan gives it, and nothing else.
   func confirmPlan(_ now: Int64) {
     guard isReady, shards.wantsConfirmation(now) else { return }
+    let time = SystemClock.now
     unsettled = unsettled.filter { book in
       let state = books.cache.header(book).state
-      return state != .live && state != .closed
+      guard state != .live, state != .closed else { return false }
+      // The venue tells nothing more of a market that has ended.
+      return books.entries[books.entryOfBook[book]].market.endsAt.map { $0 > time } ?? true
     }
     guard unsettled.isEmpty, shards.confirm(now, status: statusText), shards.plan.generation > 0 else { return }
     Log.info(

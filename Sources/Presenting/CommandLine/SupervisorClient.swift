@@ -12,6 +12,8 @@ struct ProcessRow {
   let isReady: Bool
   let exitStatus: Int64
   let description: String
+  /// Which of how many it is, as `1/4`; empty where it is alone.
+  let shard: String
 
   init(_ value: XMLRPCValue) {
     name = value["name"]?.string ?? ""
@@ -21,6 +23,8 @@ struct ProcessRow {
     restarts = value["restarts"]?.integer ?? 0
     isReady = value["ready"]?.boolean ?? (state == "RUNNING")
     exitStatus = value["exitstatus"]?.integer ?? 0
+    let shard = value["shard"]?.string ?? ""
+    self.shard = shard.hasSuffix("/1") ? "" : shard
     let status = value["status"]?.string ?? ""
     description = status.isEmpty ? value["description"]?.string ?? "" : status
     if case .double(let seconds) = value["uptime_seconds"] {

@@ -12,12 +12,13 @@ extension Command {
     var report = Report([
       .init("name", "NAME"), .init("state", "STATE"), .init("pid", "PID", isNumber: true),
       .init("uptime_seconds", "UPTIME", isNumber: true), .init("restarts", "RESTARTS", isNumber: true),
-      .init("ready", "READY"), .init("group", nil), .init("exit_status", nil), .init("description", "SAYS"),
+      .init("ready", "READY"), .init("shard", "SHARD"), .init("group", nil), .init("exit_status", nil), .init("description", "SAYS"),
     ])
     for process in processes {
       report.add([
         .text(process.name), .text(process.state), .integer(process.pid), .seconds(process.uptimeSeconds),
-        .integer(process.restarts), .boolean(process.isReady), .text(process.group), .integer(process.exitStatus),
+        .integer(process.restarts), .boolean(process.isReady), process.shard.isEmpty ? .none : .text(process.shard),
+        .text(process.group), .integer(process.exitStatus),
         .text(process.description),
       ])
     }

@@ -70,6 +70,7 @@ extension ControlInterface {
       writer.member("ready", record.isReady)
       writer.member("uptime_seconds", Double(details.uptimeNanoseconds) / 1e9)
       writer.member("status", supervisor.statusText(of: process))
+      writer.member("shard", specification.environment["BULKHEAD_SHARD"] ?? "")
       writer.member("output_dropped_bytes", Int64(supervisor.rowStates[process]?.streams.droppedBytes ?? 0))
     }
   }

@@ -19,6 +19,7 @@ final class ControlInterface {
     registerGroups()
     registerLogs()
     registerMessages()
+    registerScaling()
   }
 
   /// Does a call.
