@@ -13,7 +13,7 @@ final class ShardFollower {
   private(set) var plan: ShardPlan
   /// Listens to the supervisor.
   let subscriber: Subscriber
-  /// When the present plan came, in monotonic nanoseconds.
+  /// When the present plan came, or the process began where that was later, in monotonic nanoseconds.
   private(set) var planAt: Int64
   private let readiness: Readiness
   private let supervisedUntil: Int64
@@ -61,8 +61,8 @@ final class ShardFollower {
         guard subscriber.topic(of: stream) == Topic.shards + plan.program, let next = try? ShardPlan(&body) else {
           return
         }
-        isSupervisorHeard = true
         if take(next) { isNew = true }
+        isSupervisorHeard = true
       case .snapshotEnd:
         isSupervisorHeard = true
         // Another supervisor may have taken over: it learns from this what the one before has planned.
@@ -77,7 +77,8 @@ final class ShardFollower {
 
   private func take(_ next: ShardPlan) -> Bool {
     guard next.program == plan.program, next != plan else { return false }
-    if next.generation != plan.generation { planAt = SystemClock.monotonicNanoseconds }
+    // The plan that a new process is told first is older than the process.
+    if next.generation != plan.generation, isSupervisorHeard { planAt = SystemClock.monotonicNanoseconds }
     plan = next
     isConfirmed = false
     return true

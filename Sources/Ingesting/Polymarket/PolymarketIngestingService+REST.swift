@@ -9,6 +9,7 @@ extension PolymarketIngestingService {
   func requestListing(_ now: Int64) {
     isListing = true
     nextListingAt = now + options.refreshNanoseconds
+    listingRequestedAt = now
     books.metadataChanged = false
     let rest = self.rest
     let mailbox = self.mailbox
@@ -51,7 +52,7 @@ extension PolymarketIngestingService {
       ids.insert(market.id)
       let owned = books.ownedPlace(of: market.id)
       let term = shards.term(ofKey: market.shardKey)
-      if term == nil {
+      if !isOwn(market, term: term, isKnown: owned != nil) {
         foreign.append(market)
         // While others take, what they are to have stays here.
         guard let owned, shards.plan.phase == .take || !books.isRefiled(owned) else {
@@ -82,6 +83,7 @@ extension PolymarketIngestingService {
     watch(added)
     unwatch(gone)
     drop(refiled)
+    catalogueAt = listingRequestedAt
     keepConnections(SystemClock.monotonicNanoseconds)
     guard !isReady else { return }
     unsettled.formUnion(added)

@@ -12,6 +12,8 @@ extension PolymarketIngestingService {
     // Before the first listing there is nothing to move: it is taken by the plan that holds then.
     guard isReady else { return }
     let taken = takeOwn()
+    // Another shard may know markets that are younger than this one's last listing.
+    if plan.phase == .take { nextListingAt = min(nextListingAt, SystemClock.monotonicNanoseconds) }
     let dropped = plan.phase == .take ? [] : places { shards.term(ofKey: $0.shardKey) == nil }
     drop(dropped)
     guard taken > 0 || !dropped.isEmpty else { return }
@@ -21,6 +23,14 @@ extension PolymarketIngestingService {
         "phase": plan.phase.name, "shard": "\(shards.shard)", "from": "\(plan.previousCount)", "to": "\(plan.count)",
         "taken": "\(taken)", "dropped": "\(dropped.count)", "markets": "\(books.ownedCount)",
       ])
+  }
+
+  /// Whether a market that the catalogue lists is this shard's.
+  ///
+  /// A market that is new while others take goes to its new owner at once: nobody who is to drop it takes it before.
+  func isOwn(_ market: PredictionMarket, term: UInt64?, isKnown: Bool) -> Bool {
+    guard let term else { return false }
+    return term >= shards.plan.generation || isKnown || !isReady
   }
 
   private func takeOwn() -> Int {
@@ -45,10 +55,7 @@ extension PolymarketIngestingService {
     publishMarkets(places)
     publishBatch()
     watch(added)
-    let now = SystemClock.monotonicNanoseconds
-    keepConnections(now)
-    // The listing that they were taken from may be a minute old.
-    nextListingAt = min(nextListingAt, now)
+    keepConnections(SystemClock.monotonicNanoseconds)
     return places.count
   }
 
@@ -74,6 +81,7 @@ extension PolymarketIngestingService {
   /// Tells the supervisor as soon as this shard has all that the plan gives it, and nothing else.
   func confirmPlan(_ now: Int64) {
     guard isReady, shards.wantsConfirmation(now) else { return }
+    guard shards.plan.phase != .take || catalogueAt >= shards.planAt else { return }
     let time = SystemClock.now
     unsettled = unsettled.filter { book in
       let state = books.cache.header(book).state

@@ -39,6 +39,9 @@ public final class PolymarketIngestingService {
   let shards: ShardFollower
   /// The markets of the last listing that other shards have: what a new plan gives to this one is taken from here.
   var foreign: [PredictionMarket] = []
+  var listingRequestedAt: Int64 = 0
+  /// When the listing that was last adopted was asked for, in monotonic nanoseconds.
+  var catalogueAt: Int64 = 0
   /// A listing that came before the plan.
   var heldListing: MarketListing?
   /// Books that must be live, or known to be none, before the plan is confirmed.
