@@ -57,6 +57,7 @@ final class ShardWatcher: @unchecked Sendable {
   ///   - deployment: whose bus.
   ///   - shards: the names of all shards that there will ever be.
   ///   - control: the unsharded ingestor.
+  /// - Throws: `BusError`.
   init(_ deployment: Deployment, shards: [String], control: String) throws {
     self.control = control
     let subscriber = try Subscriber(

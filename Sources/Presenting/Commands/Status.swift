@@ -12,7 +12,8 @@ extension Command {
     var report = Report([
       .init("name", "NAME"), .init("state", "STATE"), .init("pid", "PID", isNumber: true),
       .init("uptime_seconds", "UPTIME", isNumber: true), .init("restarts", "RESTARTS", isNumber: true),
-      .init("ready", "READY"), .init("shard", "SHARD"), .init("group", nil), .init("exit_status", nil), .init("description", "SAYS"),
+      .init("ready", "READY"), .init("shard", "SHARD"), .init("group", nil), .init("exit_status", nil),
+      .init("description", "SAYS"),
     ])
     for process in processes {
       report.add([

@@ -22,8 +22,9 @@ extension ControlInterface {
           return true
         })
     }
-    register("getScaleInfo", result: "struct", "How far a program is on its way to another number of processes.", [name])
-    { [unowned self] arguments, reply throws(ControlFault) in
+    register(
+      "getScaleInfo", result: "struct", "How far a program is on its way to another number of processes.", [name]
+    ) { [unowned self] arguments, reply throws(ControlFault) in
       let information = try supervisor.scaleInformation(arguments.text(0))
       reply(
         .success(
