@@ -178,6 +178,16 @@ struct LogPumpTests {
     touch(supervisor, "go")
     try supervisor.waitUntil(seconds: 20) { supervisor.file("out").utf8.count == sent * part.utf8.count }
     #expect(supervisor.file("out") == String(repeating: part, count: sent))
+    // Who has closed it is told so.
+    let closed = try start(
+      "[program:b]\ncommand=/bin/sh -c 'exec </dev/null; echo; exec sleep 1000'\nstartsecs=0\nstdout_logfile=DIR/out\n")
+    try closed.waitUntil { closed.file("out") == "\n" }
+    guard case .fault(let code, _) = try closed.call("supervisor.sendProcessStdin", "b", "x") else {
+      Issue.record("somebody read")
+      return
+    }
+    #expect(code == 20)
+    try stop(closed)
     try stop(supervisor)
   }
 
@@ -239,6 +249,42 @@ struct LogPumpTests {
     #expect(lines.filter { $0.hasPrefix("a") } == (0..<3000).map { "a-\($0)" })
     #expect(lines.filter { $0.hasPrefix("b") } == (0..<3000).map { "b-\($0)" })
     #expect(lines.count == 6000)
+  }
+
+  @Test func `lines of two processes that say very much stay whole in the file that they share`() throws {
+    let more = "stdout_logfile=DIR/both\nstdout_logfile_maxbytes=0"
+    func script(_ first: Int) -> String { "\(waitFor("go")); exec stdbuf -oL seq \(first) \(first + 399999)" }
+    let supervisor = try start(program("a", script(1_000_000), more) + program("b", script(5_000_000), more))
+    let pipes = ["a", "b"].map {
+      open(supervisor.directory + "/var/run/fifo/\($0):\($0).stdout", O_RDONLY | O_NONBLOCK)
+    }
+    defer { pipes.forEach { close($0) } }
+    // Both fill their pipes while the supervisor stands still, twice: after the first time the pipes are large.
+    for (size, name) in [(60_000, "go"), (1_000_000, "")] {
+      kill(supervisor.pid, SIGSTOP)
+      defer { kill(supervisor.pid, SIGCONT) }
+      if !name.isEmpty { touch(supervisor, name) }
+      let limit = Date().addingTimeInterval(20)
+      while Date() < limit {
+        let waiting = pipes.map { pipe in
+          var count: Int32 = 0
+          _ = ioctl(pipe, UInt(FIONREAD), &count)
+          return count
+        }
+        if waiting.allSatisfy({ $0 >= size }) { break }
+        usleep(2000)
+      }
+      #expect(Date() < limit)
+      kill(supervisor.pid, SIGCONT)
+      let written = supervisor.file("both").utf8.count
+      if size < 1_000_000 { try supervisor.waitUntil { supervisor.file("both").utf8.count > written + 128 << 10 } }
+    }
+    try supervisor.waitUntil(seconds: 20) { supervisor.file("both").utf8.count == 2 * 400_000 * 8 }
+    let lines = supervisor.file("both").split(separator: "\n")
+    let numbers = lines.compactMap { Int($0) }
+    #expect(numbers.filter { $0 < 5_000_000 } == Array(1_000_000..<1_400_000))
+    #expect(numbers.filter { $0 >= 5_000_000 } == Array(5_000_000..<5_400_000))
+    try stop(supervisor)
   }
 
   @Test func `a special file takes output, too`() throws {

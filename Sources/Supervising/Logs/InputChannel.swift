@@ -26,6 +26,8 @@ final class InputChannel: Sendable {
     var descriptor: Int32 = -1
     /// The writing end of a pipe without a name.
     var nameless: Int32 = -1
+    /// Whether what bears the name was found to be a pipe.
+    var isChecked = false
     var waiting: [UInt8] = []
   }
 
@@ -53,12 +55,14 @@ final class InputChannel: Sendable {
       guard mkfifo(path, 0o600) == 0 || errno == EEXIST else { return try openNameless() }
       opened = try systemCall("open \(path)") { bh_open(path, flags, 0) }
     }
+    if state.withLock({ $0.isChecked }) { return opened }
     var status = stat()
     guard fstat(opened, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else {
       close(opened)
       throw SystemError("open \(path)", code: EEXIST)
     }
     if let owner, geteuid() == 0, status.st_uid != owner.uid { fchown(opened, owner.uid, owner.gid) }
+    state.withLock { $0.isChecked = true }
     return opened
   }
 

@@ -30,6 +30,8 @@ final class OutputStream: @unchecked Sendable {
   var number: UInt64 = 0
   /// Whether it is not read, because its log takes nothing at present.
   var isWaiting = false
+  /// The beginning of a line whose rest is in the pipe.
+  var held: [UInt8] = []
   private var scanner: CaptureScanner?
   private var escapes: EscapeFilter?
   private var stamps: LineStamps?

@@ -17,6 +17,9 @@ final class PumpState: @unchecked Sendable {
 
   /// A stream that says so much at a time says much, in bytes.
   private static let muchBytes = 32 << 10
+  /// A line that is longer is cut where several streams share a log, in bytes; what a process writes at once is whole
+  /// in its pipe up to here.
+  private static let lineMax = 4096
   /// After a gulp from a busy stream the next waits so long, so that it is worth its cost.
   private static let pauseMilliseconds: Int32 = 2
   /// A stream is busy where it speaks again so soon.
@@ -232,36 +235,70 @@ final class PumpState: @unchecked Sendable {
   // MARK: - Moving
 
   /// Moves what is in a pipe, but not so much that others wait long.
+  ///
+  /// A line that the end of the buffer cuts goes with its rest, which is in the pipe already: streams that share a log
+  /// do not cut each other's lines.
   /// - Returns: how many bytes.
   private func move(_ stream: OutputStream) -> Int {
     var total = 0
+    var filled = stream.held.count
+    buffer.bytes.copyBytes(from: stream.held)
+    stream.held = []
     while total < OutputStream.capacityMax {
-      if stream.isTapped.load(ordering: .relaxed), taps.isFull { return total + 1 }
+      if isFull(stream) { return hold(stream, filled, total + 1) }
       if stream.file?.isBlocked == true {
         block(stream)
-        break
+        return hold(stream, filled, total)
       }
-      let count = read(stream.pipe.descriptor, buffer.bytes.baseAddress, buffer.bytes.count)
-      guard count > 0 else { break }
-      stream.deliver(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<count]), to: taps)
+      let space = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[filled...])
+      let count = read(stream.pipe.descriptor, space.baseAddress, space.count)
+      let isLast = count < space.count
+      filled += max(0, count)
+      let whole = isLast ? filled : wholeLines(filled)
+      if whole > 0 { stream.deliver(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<whole]), to: taps) }
       watch.moved()
-      total += count
-      if count < buffer.bytes.count { break }
+      total += max(0, count)
+      filled -= whole
+      if isLast { break }
+      if let base = buffer.bytes.baseAddress { memmove(base, base + whole, filled) }
     }
     if total >= Self.muchBytes { stream.enlarge() }
+    var left: Int32 = 0
+    if filled > 0, bh_bytes_waiting(stream.pipe.descriptor, &left) != 0 || left == 0 {
+      // There is no rest.
+      stream.deliver(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<filled]), to: taps)
+      filled = 0
+    }
+    return hold(stream, filled, total)
+  }
+
+  private func isFull(_ stream: OutputStream) -> Bool { stream.isTapped.load(ordering: .relaxed) && taps.isFull }
+
+  /// Keeps the beginning of a line for the next time.
+  private func hold(_ stream: OutputStream, _ count: Int, _ total: Int) -> Int {
+    if count > 0 { stream.held = Array(buffer.bytes[..<count]) }
     buffer.used(total)
     return total
+  }
+
+  /// How much of a full buffer ends with a line; all of it where the last line is long.
+  private func wholeLines(_ count: Int) -> Int {
+    buffer.bytes[(count - Self.lineMax)..<count].lastIndex(of: 0x0A).map { $0 + 1 } ?? count
   }
 
   /// Moves everything that is in a pipe now.
   private func empty(_ stream: OutputStream) {
     var left: Int32 = 0
     guard !stream.isWaiting, bh_bytes_waiting(stream.pipe.descriptor, &left) == 0 else { return }
-    while left > 0 {
+    while left > 0, !isFull(stream) {
       let count = move(stream)
       guard count > 0, !stream.isWaiting else { return }
       left -= Int32(clamping: count)
     }
+    guard !stream.held.isEmpty, !isFull(stream), stream.file?.isBlocked != true else { return }
+    let held = stream.held
+    stream.held = []
+    held.withUnsafeBytes { stream.deliver($0, to: taps) }
   }
 
   /// Stops reading a stream whose log takes nothing at present; from now on each piece of output is told of once.

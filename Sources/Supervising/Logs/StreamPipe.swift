@@ -15,6 +15,7 @@ final class StreamPipe: Sendable {
   /// nil where it has no name.
   let path: String?
   private let writing: Int32?
+  private let identity: (device: dev_t, number: ino_t)
 
   /// Opens the pipe of that name, and makes it where it is not there.
   ///
@@ -36,6 +37,9 @@ final class StreamPipe: Sendable {
       self.path = nil
       writing = ends[1]
     }
+    var status = stat()
+    fstat(descriptor, &status)
+    identity = (status.st_dev, status.st_ino)
     if let owner, geteuid() == 0 { fchown(descriptor, owner.uid, owner.gid) }
   }
 
@@ -65,10 +69,8 @@ final class StreamPipe: Sendable {
   func unlink() { if let path { _ = Glibc.unlink(path) } }
 
   private func isSame(_ other: Int32) -> Bool {
-    var mine = stat()
-    var others = stat()
-    return fstat(descriptor, &mine) == 0 && fstat(other, &others) == 0 && mine.st_ino == others.st_ino
-      && mine.st_dev == others.st_dev
+    var status = stat()
+    return fstat(other, &status) == 0 && status.st_dev == identity.device && status.st_ino == identity.number
   }
 
   private static func open(_ path: String) throws(SystemError) -> Int32 {
