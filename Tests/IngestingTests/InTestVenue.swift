@@ -122,13 +122,16 @@ final class InTestVenue: @unchecked Sendable {
 final class Worker {
   private let process = Process()
 
-  init(_ name: String, _ arguments: [String], configuration: String, directory: String) throws {
+  init(
+    _ name: String, _ arguments: [String], configuration: String, directory: String, environment: [String: String] = [:]
+  ) throws {
     let folder = ProcessInfo.processInfo.environment["BULKHEAD_BIN"] ?? ".build/release"
     let file = directory + "/supervisor.conf"
     try configuration.write(toFile: file, atomically: true, encoding: .utf8)
     process.executableURL = URL(fileURLWithPath: folder + "/" + name)
     process.arguments = arguments
     process.environment = ["BULKHEAD_CONF": file, "BULKHEAD_NAME": name, "PATH": "/usr/bin:/bin"]
+      .merging(environment) { $1 }
     process.standardError = FileHandle(forWritingAtPath: "/dev/null")
     process.standardOutput = FileHandle(forWritingAtPath: "/dev/null")
     try process.run()
