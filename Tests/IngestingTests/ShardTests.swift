@@ -216,7 +216,9 @@ private final class Plans {
       environment: ["NOTIFY_SOCKET": plans.notifyPath, "BULKHEAD_SHARD": "1/2"])
     #expect(eventually(plans.turn) { plans.hasConfirmed("10:done") })
     let opened = try #require(venue.opened.first)
-    for symbol in symbols { #expect(opened.contains("/\(symbol.lowercased())@trade") == (own.dropFirst().contains(symbol))) }
+    for symbol in symbols {
+      #expect(opened.contains("/\(symbol.lowercased())@trade") == (own.dropFirst().contains(symbol)))
+    }
 
     plans.publish(20, from: 2, to: 3, .take)
     #expect(eventually(plans.turn) { plans.hasConfirmed("20:take") })
