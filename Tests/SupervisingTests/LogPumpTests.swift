@@ -253,33 +253,34 @@ struct LogPumpTests {
 
   @Test func `lines of two processes that say very much stay whole in the file that they share`() throws {
     let more = "stdout_logfile=DIR/both\nstdout_logfile_maxbytes=0"
-    func script(_ first: Int) -> String { "\(waitFor("go")); exec stdbuf -oL seq \(first) \(first + 399999)" }
+    func script(_ first: Int) -> String {
+      let second = first + 100_000
+      return "\(waitFor("go1")); stdbuf -oL seq \(first) \(second - 1); \(waitFor("go2")); "
+        + "exec stdbuf -oL seq \(second) \(first + 399_999)"
+    }
     let supervisor = try start(program("a", script(1_000_000), more) + program("b", script(5_000_000), more))
     let pipes = ["a", "b"].map {
       open(supervisor.directory + "/var/run/fifo/\($0):\($0).stdout", O_RDONLY | O_NONBLOCK)
     }
     defer { pipes.forEach { close($0) } }
-    // Both fill their pipes while the supervisor stands still, twice: after the first time the pipes are large.
-    for (size, name) in [(60_000, "go"), (1_000_000, "")] {
+    // Both fill their pipes while the supervisor stands still; after the first time the pipes are large.
+    for (name, waiting, written) in [("go1", 60_000, 100_000), ("go2", 1_000_000, 400_000)] {
       kill(supervisor.pid, SIGSTOP)
       defer { kill(supervisor.pid, SIGCONT) }
-      if !name.isEmpty { touch(supervisor, name) }
+      touch(supervisor, name)
       let limit = Date().addingTimeInterval(20)
-      while Date() < limit {
-        let waiting = pipes.map { pipe in
+      var isFull = false
+      while !isFull, Date() < limit {
+        isFull = pipes.allSatisfy { pipe in
           var count: Int32 = 0
-          _ = ioctl(pipe, UInt(FIONREAD), &count)
-          return count
+          return ioctl(pipe, UInt(FIONREAD), &count) == 0 && count >= waiting
         }
-        if waiting.allSatisfy({ $0 >= size }) { break }
         usleep(2000)
       }
-      #expect(Date() < limit)
+      #expect(isFull)
       kill(supervisor.pid, SIGCONT)
-      let written = supervisor.file("both").utf8.count
-      if size < 1_000_000 { try supervisor.waitUntil { supervisor.file("both").utf8.count > written + 128 << 10 } }
+      try supervisor.waitUntil(seconds: 20) { supervisor.file("both").utf8.count == 2 * written * 8 }
     }
-    try supervisor.waitUntil(seconds: 20) { supervisor.file("both").utf8.count == 2 * 400_000 * 8 }
     let lines = supervisor.file("both").split(separator: "\n")
     let numbers = lines.compactMap { Int($0) }
     #expect(numbers.filter { $0 < 5_000_000 } == Array(1_000_000..<1_400_000))

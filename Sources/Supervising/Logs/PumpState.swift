@@ -246,10 +246,7 @@ final class PumpState: @unchecked Sendable {
     stream.held = []
     while total < OutputStream.capacityMax {
       if isFull(stream) { return hold(stream, filled, total + 1) }
-      if stream.file?.isBlocked == true {
-        block(stream)
-        return hold(stream, filled, total)
-      }
+      if stream.file?.isBlocked == true { return hold(stream, filled, total) }
       let space = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[filled...])
       let count = read(stream.pipe.descriptor, space.baseAddress, space.count)
       let isLast = count < space.count
@@ -277,6 +274,8 @@ final class PumpState: @unchecked Sendable {
   /// Keeps the beginning of a line for the next time.
   private func hold(_ stream: OutputStream, _ count: Int, _ total: Int) -> Int {
     if count > 0 { stream.held = Array(buffer.bytes[..<count]) }
+    // Its last bytes may be what waits.
+    if stream.file?.isBlocked == true { block(stream) }
     buffer.used(total)
     return total
   }
@@ -299,6 +298,7 @@ final class PumpState: @unchecked Sendable {
     let held = stream.held
     stream.held = []
     held.withUnsafeBytes { stream.deliver($0, to: taps) }
+    if stream.file?.isBlocked == true { block(stream) }
   }
 
   /// Stops reading a stream whose log takes nothing at present; from now on each piece of output is told of once.
