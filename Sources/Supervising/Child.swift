@@ -28,9 +28,10 @@ final class Child {
   /// - Throws: `SystemError` that names the step which failed.
   static func spawn(
     _ specification: ProcessSpecification, environment: [String: String], mark: String, umask: Int,
-    streams: ProcessStreams.Descriptors
+    streams: ProcessStreams.Descriptors, group: ControlGroup?
   ) throws(SystemError) -> Child {
-    let pid = try start(specification, environment: environment, mark: mark, umask: umask, streams: streams)
+    let pid = try start(
+      specification, environment: environment, mark: mark, umask: umask, streams: streams, group: group)
     let pidDescriptor = bh_pidfd_open(pid)
     guard pidDescriptor >= 0 else {
       let failure = SystemError.last("pidfd_open")
@@ -86,7 +87,7 @@ final class Child {
 
   private static func start(
     _ specification: ProcessSpecification, environment: [String: String], mark: String, umask: Int,
-    streams: ProcessStreams.Descriptors
+    streams: ProcessStreams.Descriptors, group: ControlGroup?
   ) throws(SystemError) -> Int32 {
     var variables = environment.merging(specification.environment) { $1 }
     if let user = specification.user, specification.environment["HOME"] == nil {
@@ -117,7 +118,9 @@ final class Child {
         order.groups_count = groups.count
       }
       var step: UnsafePointer<CChar>?
-      let pid = bh_spawn(&order, &step)
+      let pid =
+        specification.limits.isEmpty
+        ? bh_spawn(&order, &step) : try spawn(&order, &step, specification.limits, group)
       if pid < 0 {
         let code = errno
         let name = step.map { String(cString: $0) } ?? "spawn"
@@ -125,6 +128,35 @@ final class Child {
           "\(name) \(name == "chdir" ? specification.directory ?? "" : specification.executable)", code: code)
       }
       return pid
+    }
+  }
+}
+
+extension Child {
+  /// Spawns with limits.
+  private static func spawn(
+    _ order: inout bh_spawn_order, _ step: inout UnsafePointer<CChar>?, _ limits: ResourceLimits, _ group: ControlGroup?
+  ) throws(SystemError) -> Int32 {
+    let members = try group?.openMembers() ?? -1
+    defer { if members >= 0 { close(members) } }
+    let wordBits = UInt.bitWidth
+    var mask = [UInt](repeating: 0, count: (limits.cpus.last ?? 0) / wordBits + 1)
+    for cpu in limits.cpus { mask[cpu / wordBits] |= 1 << UInt(cpu % wordBits) }
+    return mask.withUnsafeBufferPointer { words in
+      var limit = bh_limits()
+      limit.open_files_max = UInt64(limits.openFilesMax)
+      // Where a group keeps the limit, a process may have address space that it does not use.
+      limit.data_max = group == nil ? UInt64(limits.memoryMax) : 0
+      limit.changes_nice = limits.nice == 0 ? 0 : 1
+      limit.nice = Int32(limits.nice)
+      limit.cpus = limits.cpus.isEmpty ? nil : words.baseAddress
+      limit.cpus_bytes = words.count * MemoryLayout<UInt>.size
+      limit.cgroup_fd = members
+      return withUnsafePointer(to: limit) { pointer in
+        order.limits = pointer
+        defer { order.limits = nil }
+        return bh_spawn(&order, &step)
+      }
     }
   }
 }

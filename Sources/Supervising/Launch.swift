@@ -43,6 +43,12 @@ public struct Launch: Sendable {
   func tellParent(_ status: ExitStatus) {
     guard let parentDescriptor else { return }
     var code = UInt8(truncatingIfNeeded: status.rawValue)
+    // From now on it belongs to no terminal; what went wrong until here could be read there.
+    let null = bh_open("/dev/null", O_RDWR, 0)
+    if null >= 0 {
+      for descriptor in 0...2 { dup2(null, Int32(descriptor)) }
+      if null > 2 { close(null) }
+    }
     _ = write(parentDescriptor, &code, 1)
     close(parentDescriptor)
   }
@@ -117,6 +123,9 @@ extension Launch {
   public mutating func leaveForeground(_ configuration: SupervisorConfiguration) throws(SystemError) {
     guard configuration.daemon.staysInForeground == false, !staysInForeground, !isContinuation else { return }
     parentDescriptor = try systemCall("fork") { bh_daemonize() }
+    if let directory = configuration.daemon.directory {
+      try systemCall("chdir \(directory)") { chdir(directory) }
+    }
   }
 }
 

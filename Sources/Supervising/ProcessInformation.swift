@@ -12,6 +12,8 @@ struct ProcessInformation {
   let start: Timestamp?
   let end: Timestamp?
   let now: Timestamp
+  /// What the kernel had against the process that ended last.
+  let endNote: String
   /// What it waits for before it is started, by name.
   let waitsFor: [String]
 
@@ -20,6 +22,7 @@ struct ProcessInformation {
     record = row.record
     (start, end) = supervisor.times(of: process)
     self.now = now
+    endNote = supervisor.rowStates[process]?.endNote ?? ""
     waitsFor = supervisor.table.isWaiting(process) ? supervisor.table.missingDependencies(of: process) : []
   }
 
@@ -40,6 +43,7 @@ struct ProcessInformation {
 
   /// Why it could not be started, or what was wrong with its end.
   var spawnError: String {
+    if !endNote.isEmpty, record.pid == nil { return endNote }
     if record.spawnError.isEmpty, record.state == .exited, Self.isUnexpected(record) {
       return "Bad exit code \(record.lastExit?.status ?? 0)"
     }
@@ -61,7 +65,8 @@ struct ProcessInformation {
     return switch record.state {
     case .running: "pid \(record.pid ?? 0), uptime \(Self.duration(uptimeNanoseconds / 1_000_000_000))"
     case .fatal, .backoff:
-      record.spawnError.isEmpty ? "unknown error (try \"tail \(specification.name)\")" : record.spawnError
+      !endNote.isEmpty
+        ? endNote : record.spawnError.isEmpty ? "unknown error (try \"tail \(specification.name)\")" : record.spawnError
     case .stopped, .exited: start == nil ? "Not started" : Self.date(end ?? now)
     case .starting, .stopping, .unknown: ""
     }

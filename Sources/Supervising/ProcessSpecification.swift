@@ -122,6 +122,9 @@ public struct ProcessSpecification: Hashable, Sendable {
   /// Standard error.
   public let errorOutput: OutputSpecification
 
+  /// What it may use.
+  public var limits = ResourceLimits()
+
   /// Processes of one level are stopped together.
   public var level: Int { sortKey.groupPriority }
 

@@ -18,6 +18,7 @@ extension ProgramReader {
     let serverURL: String?
     let groupPriority: Int
     let priority: Int
+    let limits: ResourceLimits
   }
 
   mutating func readProcesses(
@@ -75,7 +76,7 @@ extension ProgramReader {
       redirectsErrors: reader.boolean("redirect_stderr"), output: readFlags(&reader, "stdout", program: name),
       errorOutput: readFlags(&reader, "stderr", program: name), serverURL: url.uppercased() == "AUTO" ? nil : url,
       groupPriority: groupPriority,
-      priority: reader.has("priority") ? reader.integer("priority") : 999)
+      priority: reader.has("priority") ? reader.integer("priority") : 999, limits: readLimits(program: name))
   }
 
   private mutating func readPolicy(_ reader: inout SectionReader, program: String) -> ProcessPolicy {
@@ -183,13 +184,15 @@ extension ProgramReader {
     let key = ProcessSpecification.SortKey(
       groupPriority: program.groupPriority, group: program.group, priority: program.priority, program: program.name,
       index: index)
-    return ProcessSpecification(
+    var specification = ProcessSpecification(
       name: name, group: program.group, program: program.name, kind: program.kind, sortKey: key,
       startsAutomatically: program.startsAutomatically, policy: program.policy, executable: executable,
       executableProblem: problem, arguments: words, command: reader.text("command"),
       directory: directory.map { FilePaths.absolute($0) },
       umask: program.umask, user: program.user, environment: variables, redirectsErrors: program.redirectsErrors,
       output: output, errorOutput: errorOutput)
+    specification.limits = program.limits
+    return specification
   }
 
   private mutating func warn(_ reader: SectionReader, _ key: String, _ text: String) {

@@ -8,6 +8,11 @@ struct RowState {
   var tokens: [EventLoop.Token] = []
   /// The pid of the process that is just ending: its group may still be signalled.
   var endingPid: Int32?
+  var controlGroup: ControlGroup?
+  /// Whether the process was sent SIGKILL by us.
+  var wasKilled = false
+  /// What the kernel had against the process that ended last; empty where it had nothing.
+  var endNote = ""
   /// Whether that was not our child.
   var isEndingStranger = false
   /// When the process began, as the kernel counts; 0 until somebody asked.

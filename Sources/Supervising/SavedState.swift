@@ -42,6 +42,11 @@ package struct SavedState: Equatable {
   package struct Identity: Equatable {
     package var pid: Int32
     package var startTicks: UInt64
+
+    package init(pid: Int32, startTicks: UInt64) {
+      self.pid = pid
+      self.startTicks = startTicks
+    }
   }
 
   package var bootID = ""

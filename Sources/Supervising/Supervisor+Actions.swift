@@ -49,9 +49,10 @@ extension Supervisor {
     do throws(SystemError) {
       let descriptors = try state.streams.open(null: null)
       defer { descriptors.closeAll() }
+      let group = specification.limits.isEmpty ? nil : try controlGroup(process, specification)
       let child = try Child.spawn(
         specification, environment: environment, mark: mark(of: specification), umask: configuration.umask,
-        streams: descriptors)
+        streams: descriptors, group: group)
       state.streams.processStarted()
       rowStates[process]?.child = child
       rowStates[process]?.startTicks = 0
@@ -86,6 +87,7 @@ extension Supervisor {
       if let ending = state.endingPid {
         if group { signalGroup(ofEnded: ending, number, process) }
       } else {
+        if number == SIGKILL { rowStates[process]?.wasKilled = true }
         try state.child?.signal(number, group: group)
       }
     } catch {

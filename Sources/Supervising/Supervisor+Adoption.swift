@@ -124,6 +124,7 @@ extension Supervisor {
     table.remember(ProcessPast(past, as: .stopped), of: process)
     rowStates[process]?.child = child
     rowStates[process]?.startTicks = facts.startTicks
+    if !specification.limits.isEmpty { _ = try? controlGroup(process, specification) }
     if let past, past.pid == facts.pid { rowStates[process]?.fingerprint = past.fingerprint }
     rowStates[process]?.startedAt = past.flatMap { $0.startedAt > 0 ? Timestamp(nanoseconds: $0.startedAt) : nil }
     rowStates[process]?.endedAt = past.flatMap { $0.endedAt > 0 ? Timestamp(nanoseconds: $0.endedAt) : nil }
@@ -261,11 +262,13 @@ extension ProcessSpecification {
     add(directory ?? "-")
     add(umask.map(String.init) ?? "-")
     add(user.map { "\($0.uid):\($0.gid)" } ?? "-")
-    for (name, value) in environment.sorted(by: { $0.key < $1.key }) {
+    // What part of the work is whose is told while they run.
+    for (name, value) in environment.sorted(by: { $0.key < $1.key }) where name != "BULKHEAD_SHARD" {
       add(name)
       add(value)
     }
     add("\(kind)")
+    if !limits.isEmpty { add("\(limits)") }
     add("\(redirectsErrors) \(output.goesSomewhere) \(errorOutput.goesSomewhere)")
     return String(hash, radix: 16)
   }

@@ -20,10 +20,13 @@ extension Supervisor {
     rowStates[process]?.isEndingStranger = child.strangerSince != nil
     rowStates[process]?.endedAt = SystemClock.now
     state.streams.processEnded()
+    let wasKilled = state.wasKilled
+    rowStates[process]?.wasKilled = false
     handle(.exited(exit), process)
     rowStates[process]?.endingPid = nil
     rowStates[process]?.isEndingStranger = false
     if child.strangerSince == nil { waitpid(pid, nil, 0) }
+    tellOutOfMemory(process, exit, wasKilledByUs: wasKilled)
   }
 
   /// Signals what is left of the group of a process that has just ended.

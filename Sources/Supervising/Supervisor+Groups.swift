@@ -91,7 +91,9 @@ extension Supervisor {
     let (last, program) = (message(of: process), table[process]?.specification.program)
     guard table.remove(process) else { return }
     departing.remove(process)
-    rowStates.removeValue(forKey: process)?.streams.remove()
+    let state = rowStates.removeValue(forKey: process)
+    state?.streams.remove()
+    state?.controlGroup?.remove()
     isStateChanged = true
     if var last {
       // Whoever listens leaves its endpoint.

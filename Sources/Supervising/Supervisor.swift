@@ -60,6 +60,8 @@ public final class Supervisor {
   /// Processes that the configuration does not know any more; they are stopped and forgotten.
   var departing: Set<ProcessID> = []
   var hasAdopted = false
+  /// How many processes the kernel had ended for lack of memory when somebody last asked.
+  var machineKills = ControlGroup.killsOfMachine()
   var standby: Standby?
   var standbyToken: EventLoop.Token?
   var standbySince: Int64 = 0
@@ -91,6 +93,7 @@ public final class Supervisor {
     let outputs = configuration.processes.flatMap { [$0.output.file, $0.errorOutput.file].compactMap(\.self) }
     let ownFiles = configuration.pidFiles + configuration.controlSockets + [mainLog].compactMap(\.self)
     for file in Set(outputs + ownFiles) { try FilePaths.makeDirectories(FilePaths.directory(of: file)) }
+    if !launch.isContinuation { try Self.raiseLimits(configuration.daemon) }
     signals = try Signals.open([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD, SIGUSR1, SIGUSR2])
     lock = try RunLock(path: configuration.pidFiles[0], launch: launch)
     stateFile = StateFile(runDirectory: run)
@@ -138,10 +141,12 @@ public final class Supervisor {
     start()
     isStateChanged = true
     saveState()
+    // Before there is a standby, which has the same standard descriptors.
+    launch.tellParent(.done)
+    if launch.parentDescriptor != nil { pump.reopen() }
     startStandby()
     saveState()
     Readiness(environment: environment).ready(status: "\(configuration.processes.count) processes")
-    launch.tellParent(.done)
     Footprint.release()
     arm()
     while !(table.isShuttingDown && table.isAtRest) {
@@ -158,7 +163,10 @@ public final class Supervisor {
     stateFile.remove()
     for pidFile in configuration.pidFiles.dropFirst() { unlink(pidFile) }
     Log.info("supervisor ends")
-    for state in rowStates.values { state.streams.remove() }
+    for state in rowStates.values {
+      state.streams.remove()
+      state.controlGroup?.remove()
+    }
     rmdir(ProcessStreams.directory(runDirectory: configuration.runDirectory))
     endLogs()
   }

@@ -29,7 +29,9 @@ final class RunningSupervisor {
   /// Starts one; `configuration` may name `DIR`.
   ///
   /// A guest in the directory of another writes a file of its own, and leaves what is there alone.
-  init(_ configuration: String, directory: String? = nil, isGuest: Bool = false) throws {
+  init(
+    _ configuration: String, directory: String? = nil, isGuest: Bool = false, foreground: Bool = true
+  ) throws {
     self.isGuest = isGuest
     self.directory = directory ?? "/tmp/supervising-\(UUID().uuidString.prefix(13))"
     try FileManager.default.createDirectory(atPath: self.directory, withIntermediateDirectories: true)
@@ -50,7 +52,7 @@ final class RunningSupervisor {
     defer { posix_spawnattr_destroy(&attributes) }
     posix_spawnattr_setpgroup(&attributes, 0)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
-    let arguments: [String] = [Self.program, "-c", path, "-n"]
+    let arguments: [String] = [Self.program, "-c", path] + (foreground ? ["-n"] : [])
     var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
     var environment: [UnsafeMutablePointer<CChar>?] = [strdup("PATH=/usr/bin:/bin"), strdup("LANG=C"), nil]
     defer { (pointers + environment).forEach { free($0) } }
@@ -66,7 +68,8 @@ final class RunningSupervisor {
     if status == nil {
       kill(pid, SIGTERM)
       _ = try? end(within: 15)
-    } else if !isGuest, let stand = currentPid, isAlive(stand) {
+    }
+    if !isGuest, let stand = currentPid, stand != pid, isAlive(stand) {
       kill(stand, SIGTERM)
       let limit = Date().addingTimeInterval(15)
       while isAlive(stand), Date() < limit { usleep(5000) }
@@ -234,6 +237,47 @@ final class RunningSupervisor {
   /// The contents of a file in the directory.
   func file(_ name: String) -> String {
     (try? String(contentsOfFile: directory + "/" + name, encoding: .utf8)) ?? ""
+  }
+}
+
+/// Any other program, which does not outlive the test.
+final class RunningCommand {
+  let pid: Int32
+  private var status: Int32?
+
+  init(_ program: String, _ arguments: [String]) throws {
+    var pointers: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
+    defer { pointers.forEach { free($0) } }
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    sigemptyset(&none)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+    var child: Int32 = 0
+    guard posix_spawn(&child, program, nil, &attributes, &pointers, nil) == 0 else {
+      throw Timeout(description: "cannot run \(program)")
+    }
+    pid = child
+  }
+
+  deinit {
+    guard status == nil else { return }
+    kill(pid, SIGKILL)
+    waitpid(pid, nil, 0)
+  }
+
+  /// Waits for its end; answers its exit code, or −1 for a signal.
+  func end(within seconds: Double = 20) throws -> Int32 {
+    let limit = Date().addingTimeInterval(seconds)
+    var value: Int32 = 0
+    while waitpid(pid, &value, WNOHANG) == 0 {
+      guard Date() < limit else { throw Timeout(description: "\(pid) does not end") }
+      usleep(2000)
+    }
+    status = value
+    return value & 0x7F == 0 ? (value >> 8) & 0xFF : -1
   }
 }
 

@@ -55,7 +55,7 @@ struct bh_limits {
   uint64_t open_files_max;  // 0: as the parent. RLIMIT_NOFILE
   uint64_t data_max;        // bytes; 0: as the parent. RLIMIT_DATA
   int changes_nice, nice;
-  const unsigned long *cpus;  // a mask of processors; null: as the parent
+  const uintptr_t *cpus;  // a mask of processors in words; null: as the parent
   size_t cpus_bytes;
   int cgroup_fd;  // a cgroup.procs open for writing; -1: none
 };

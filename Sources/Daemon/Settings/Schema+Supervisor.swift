@@ -144,6 +144,19 @@ extension Schema {
       SettingDefinition(
         section, "log_timestamps", .boolean, default: "false", "puts the time before each line of output"),
       SettingDefinition(
+        section, "memory_max", .byteSize, default: "0", unit: "bytes",
+        "how much memory the process and its descendants get; 0: no limit"),
+      SettingDefinition(
+        section, "open_files_max", .integer(0...1_000_000_000), default: "0", unit: "descriptors",
+        "how many descriptors the process may have; 0: as many as the supervisor"),
+      SettingDefinition(
+        section, "cpus", .text, default: "", "the processors that it may run on, such as 0,2-3; empty: all"),
+      SettingDefinition(
+        section, "nice", .integer(-20...19), default: "0", "its niceness; 0: that of the supervisor"),
+      SettingDefinition(
+        section, "cgroup", .choice(["auto", "on", "off"]), default: "auto",
+        "whether it gets a control group of its own; auto: where memory_max needs one and one can be had"),
+      SettingDefinition(
         section, "wait_ready", .boolean, default: "false",
         "whether the process is RUNNING only when it has said READY=1"),
       SettingDefinition(
