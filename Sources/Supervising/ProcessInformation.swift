@@ -32,11 +32,12 @@ struct ProcessInformation {
     return max(0, now.nanoseconds(since: start))
   }
 
-  /// How it last ended, where that is how it is now; else 0, as of one that has not ended.
+  /// How it last ended, where that is how it is now; else 0, as of one that has not ended, and of one that never came
+  /// up.
   var exitStatus: Int {
     switch record.state {
-    case .stopped, .exited, .fatal:
-      record.spawnError.isEmpty || record.state == .fatal ? record.lastExit?.status ?? 0 : 0
+    case .stopped, .exited: record.lastExit?.status ?? 0
+    case .fatal: record.lastExit == .code(record.policy.fatalExitCode) ? record.policy.fatalExitCode : 0
     case .starting, .running, .backoff, .stopping, .unknown: 0
     }
   }

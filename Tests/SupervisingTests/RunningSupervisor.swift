@@ -30,7 +30,8 @@ final class RunningSupervisor {
   ///
   /// A guest in the directory of another writes a file of its own, and leaves what is there alone.
   init(
-    _ configuration: String, directory: String? = nil, isGuest: Bool = false, foreground: Bool = true
+    _ configuration: String, directory: String? = nil, isGuest: Bool = false, foreground: Bool = true,
+    program: String = RunningSupervisor.program
   ) throws {
     self.isGuest = isGuest
     self.directory = directory ?? "/tmp/supervising-\(UUID().uuidString.prefix(13))"
@@ -39,8 +40,8 @@ final class RunningSupervisor {
     let text = configuration.replacingOccurrences(of: "DIR", with: self.directory)
     try text.write(toFile: path, atomically: true, encoding: .utf8)
     var ends: [Int32] = [0, 0]
-    guard pipe(&ends) == 0 else { throw Timeout(description: "no pipe") }
-    _ = fcntl(ends[0], F_SETFD, FD_CLOEXEC)
+    // Whoever is spawned meanwhile must not hold the writing end: the log would have no end.
+    guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Timeout(description: "no pipe") }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
@@ -52,12 +53,12 @@ final class RunningSupervisor {
     defer { posix_spawnattr_destroy(&attributes) }
     posix_spawnattr_setpgroup(&attributes, 0)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
-    let arguments: [String] = [Self.program, "-c", path] + (foreground ? ["-n"] : [])
+    let arguments: [String] = [program, "-c", path] + (foreground ? ["-n"] : [])
     var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
     var environment: [UnsafeMutablePointer<CChar>?] = [strdup("PATH=/usr/bin:/bin"), strdup("LANG=C"), nil]
     defer { (pointers + environment).forEach { free($0) } }
     var child: Int32 = 0
-    let result = posix_spawn(&child, Self.program, &actions, &attributes, &pointers, &environment)
+    let result = posix_spawn(&child, program, &actions, &attributes, &pointers, &environment)
     close(ends[1])
     log = ends[0]
     pid = child
@@ -181,7 +182,10 @@ final class RunningSupervisor {
   // MARK: - Control
 
   /// A call of the control interface; nil parameters none.
-  func call(_ method: String, _ parameters: XMLRPCValue...) throws -> XMLRPCResponse {
+  func call(_ method: String, _ parameters: XMLRPCValue...) throws -> XMLRPCResponse { try call(method, parameters) }
+
+  /// The same, with the parameters in an array.
+  func call(_ method: String, _ parameters: [XMLRPCValue]) throws -> XMLRPCResponse {
     let body = XMLRPC.write(XMLRPCCall(method, parameters))
     let head = "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: \(body.count)\r\n\r\n"
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
@@ -196,7 +200,7 @@ final class RunningSupervisor {
       }
     }
     guard connected == 0 else { throw Timeout(description: "no control socket") }
-    var limit = timeval(tv_sec: 20, tv_usec: 0)
+    var limit = timeval(tv_sec: 60, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     let request = Array(head.utf8) + body
     guard write(descriptor, request, request.count) == request.count else { throw Timeout(description: "short write") }

@@ -19,6 +19,7 @@ struct ControlArguments {
     switch self[index] {
     case .string(let text): return Array(text.utf8)
     case .base64(let bytes): return bytes
+    case .integer(let number): throw ControlFault(.incorrectParameters, String(number))
     default: throw ControlFault(.incorrectParameters)
     }
   }

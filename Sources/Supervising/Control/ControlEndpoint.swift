@@ -31,9 +31,15 @@ public struct ControlEndpoint: Sendable {
 
   /// Where it is, as a client is told.
   public var url: String {
+    guard case .tcp(_, let port) = address else { return url(port: 0) }
+    return url(port: port)
+  }
+
+  /// The same, with the port that the system chose.
+  func url(port: UInt16) -> String {
     switch address {
     case .unix(let path, _): "unix://\(path)"
-    case .tcp(let host, let port): host.contains(":") ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
+    case .tcp(let host, _): host.contains(":") ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
     }
   }
 

@@ -33,6 +33,7 @@ final class ControlServer {
       if let path = endpoint.path, let owner = endpoint.owner {
         try systemCall("chown \(path)") { lchown(path, owner.uid, owner.gid) }
       }
+      Log.info("control interface", ["at": endpoint.url(port: server.port)])
       servers.append(server)
       try supervisor.watch(server.descriptor) { server.process() }
     }
