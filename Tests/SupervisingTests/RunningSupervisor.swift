@@ -41,7 +41,8 @@ final class RunningSupervisor {
     try text.write(toFile: path, atomically: true, encoding: .utf8)
     var ends: [Int32] = [0, 0]
     // Whoever is spawned meanwhile must not hold the writing end: the log would have no end.
-    guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Timeout(description: "no pipe") }
+    guard pipe(&ends) == 0 else { throw Timeout(description: "no pipe") }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
