@@ -121,6 +121,15 @@ extension HTTPServer {
     }
   }
 
+  /// A client that has ended its side together with its request is not told of again: there is no next one.
+  func endIfClientHasEnded(_ connection: OpaquePointer) {
+    guard let entry = connections[connection], entry.phase == .idle else { return }
+    var byte: UInt8 = 0
+    if recv(entry.socket, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 0 {
+      shutdown(entry.socket, Int32(SHUT_RDWR))
+    }
+  }
+
   /// The library finds the socket at its end, and closes it.
   private func end(_ entry: ServerConnection) {
     entry.deadline = nil

@@ -44,6 +44,7 @@ final class ServerExchange {
     server.streams[ObjectIdentifier(exchange)] = nil
     server.heldBytes -= exchange.heldBytes
     server.enter(.idle, connection)
+    server.endIfClientHasEnded(connection)
     exchange.stream?.end()
   }
 

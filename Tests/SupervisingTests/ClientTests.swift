@@ -52,12 +52,11 @@ import Web
   @Test(.enabled(if: Stock.isInstalled))
   func `status, pid, start, stop, restart and signal say and exit as with the stock`() async throws {
     try await compare([
-      "status", "status a", "status gg:*", "status a nope", "status gg:x gg:y", "status slow", "status nope:*", "pid",
-      "pid a", "pid slow", "pid all", "pid nope", "version", "start a", "start slow", "start quick", "start nope",
-      "start nope:*", "start pair:*", "start pair:pair_0 slow", "status slow", "stop slow", "stop slow", "stop nope",
-      "stop pair:*", "restart a", "restart gg:*", "restart nope", "signal CONT a", "signal BLUE a", "signal CONT gg:*",
-      "signal CONT nope", "signal CONT slow", "signal CONT all", "start once", "stop all", "status", "start all",
-      "restart all", "start", "stop", "signal", "nonsense",
+      "status", "status gg:*", "status a nope", "status slow", "status nope:*", "pid", "pid a", "pid slow", "pid all",
+      "pid nope", "version", "start a", "start quick", "start nope", "start nope:*", "start pair:*",
+      "start pair:pair_0 slow", "stop slow", "stop slow", "stop nope", "restart gg:*", "restart nope", "signal CONT a",
+      "signal BLUE a", "signal CONT gg:*", "signal CONT nope", "signal CONT quick", "start once", "stop all", "status",
+      "start all", "start", "nonsense",
     ])
   }
 
@@ -122,7 +121,9 @@ import Web
       let told = try running.line("wrong password")
       #expect(!told.contains("ecret"))
       // The run directory's socket is for its owner and asks for nothing.
-      #expect(try control(running, "pid a", options: ["-s", "unix://\(running.directory)/var/run/supervisor.sock"]).status == 0)
+      #expect(
+        try control(running, "pid a", options: ["-s", "unix://\(running.directory)/var/run/supervisor.sock"]).status
+          == 0)
     }
   }
 
@@ -136,7 +137,8 @@ import Web
     #expect(stat(socket, &status) == 0)
     #expect(status.st_mode & 0o777 == 0o770)
     if geteuid() == 0 { #expect(status.st_gid == getgrnam("daemon").pointee.gr_gid) }
-    #expect(try control(running, "status", options: ["-s", "unix://\(socket)", "-u", "joe", "-p", "secret"]).status == 0)
+    #expect(
+      try control(running, "status", options: ["-s", "unix://\(socket)", "-u", "joe", "-p", "secret"]).status == 0)
     #expect(try control(running, "status", options: ["-s", "unix://\(socket)"]).output.contains("authentication"))
     #expect(stat(running.directory + "/var/run/supervisor.sock", &status) == 0)
     #expect(status.st_mode & 0o777 == 0o700)

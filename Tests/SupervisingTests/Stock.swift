@@ -71,7 +71,7 @@ enum Stock {
     stdout_logfile=NONE
     stderr_logfile=NONE
     [program:gone]
-    command=DIR/gone.sh
+    command=DIR/bin/sleep 1000
     autostart=false
     stdout_logfile=NONE
     stderr_logfile=NONE
@@ -96,8 +96,7 @@ enum Stock {
   static func run(isStock: Bool, _ configuration: String = general + programs) throws -> RunningSupervisor {
     let directory = "/tmp/supervising-\(UUID().uuidString.prefix(13))"
     try FileManager.default.createDirectory(atPath: directory + "/var/run", withIntermediateDirectories: true)
-    try "#!/bin/sh\nexec sleep 1000\n".write(toFile: directory + "/gone.sh", atomically: true, encoding: .utf8)
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: directory + "/gone.sh")
+    try FileManager.default.createSymbolicLink(atPath: directory + "/bin", withDestinationPath: "/bin")
     let running = try RunningSupervisor(
       configuration, directory: directory, program: isStock ? supervisor : RunningSupervisor.program)
     let limit = Date().addingTimeInterval(20)

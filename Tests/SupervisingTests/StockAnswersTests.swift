@@ -41,13 +41,18 @@ import Web
     }
   }
 
+  /// What the stock tells of a process.
+  private static let known: Set<String> = [
+    "name", "group", "description", "start", "stop", "now", "state", "statename", "spawnerr", "exitstatus", "logfile",
+    "stdout_logfile", "stderr_logfile", "pid",
+  ]
+
   /// What is ours alone is left out; of what differs from run to run it is told whether it is there.
   private func describe(_ value: XMLRPCValue, _ directory: String) -> String {
     switch value {
     case .structure(let members):
-      let ours = ["restarts", "ready", "uptime_seconds", "status", "output_dropped_bytes"]
-      let isProcess = value["statename"] != nil
-      let parts = members.filter { !(isProcess && ours.contains($0.name)) }.map { member in
+      let isProcess = value["statename"] != nil && value["spawnerr"] != nil
+      let parts = members.filter { !isProcess || Self.known.contains($0.name) }.map { member in
         switch member.name {
         case "pid", "start", "stop": "\(member.name): \(member.value.integer == 0 ? "none" : "some")"
         case "now": "now"
@@ -116,12 +121,16 @@ import Web
   func `a program that has vanished is told before it is started`() async throws {
     try await compare([
       .supervisor("startProcess", "gone"), .supervisor("stopProcess", "gone"),
-      .change { try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: $0 + "/gone.sh") },
+      .change { directory in
+        try FileManager.default.removeItem(atPath: directory + "/bin")
+        try FileManager.default.createDirectory(atPath: directory + "/bin", withIntermediateDirectories: false)
+        try "no program".write(toFile: directory + "/bin/sleep", atomically: true, encoding: .utf8)
+      },
       .supervisor("startProcess", "gone"), .supervisor("startProcessGroup", "gone"),
-      .change { try FileManager.default.removeItem(atPath: $0 + "/gone.sh") },
+      .change { try FileManager.default.removeItem(atPath: $0 + "/bin/sleep") },
       .supervisor("startProcess", "gone"), .supervisor("startProcess", "gone", false),
       .change {
-        try FileManager.default.createDirectory(atPath: $0 + "/gone.sh", withIntermediateDirectories: false)
+        try FileManager.default.createDirectory(atPath: $0 + "/bin/sleep", withIntermediateDirectories: false)
       },
       .supervisor("startProcess", "gone"), .supervisor("getProcessInfo", "gone"),
     ])

@@ -50,6 +50,16 @@ import Web
     try kept.read { $0.text.hasSuffix("got 6") }
   }
 
+  @Test func `a client that ends its side with its request gets its answer and the end`() throws {
+    let server = try serve(HTTPServerOptions())
+    defer { server.stop() }
+    let client = try RawConnection(port: server.port)
+    client.send(post("hello"))
+    shutdown(client.descriptor, Int32(SHUT_WR))
+    try client.readToEnd()
+    #expect(client.text.hasSuffix("got 5"))
+  }
+
   @Test func `those who say nothing make room for those who do`() throws {
     let server = try serve(HTTPServerOptions(connectionsMax: 16))
     defer { server.stop() }

@@ -19,8 +19,10 @@ import Web
   ]
 
   private static let words = [
-    "<value>", "</value>", "<array><data>", "<struct>", "<member>", "<name>", "&amp;", "&x;", "<![CDATA[", "]]>", "<!--",
-    "<!DOCTYPE a [<!ENTITY b 'c'>]>", "<?x?>", "\0", "\u{FFFE}", "<int>99999999999999999999</int>", "<i8>-1</i8>", "&#0;",
+    "<value>", "</value>", "<array><data>", "<struct>", "<member>", "<name>", "&amp;", "&x;", "<![CDATA[", "]]>",
+    "<!--",
+    "<!DOCTYPE a [<!ENTITY b 'c'>]>", "<?x?>", "\0", "\u{FFFE}", "<int>99999999999999999999</int>", "<i8>-1</i8>",
+    "&#0;",
     "<double>nan</double>", "<base64>!!</base64>", "<boolean>2</boolean>", "\r\n", "]]", "<params/>",
   ].map { Array($0.utf8) }
 
@@ -58,14 +60,18 @@ import Web
   @Test func `bombs and abysses are refused`() {
     let laughs =
       "<?xml version='1.0'?><!DOCTYPE l [<!ENTITY a 'ha'>"
-      + (0..<20).map { "<!ENTITY \($0 == 0 ? "b0" : "b\($0)") '&\($0 == 0 ? "a" : "b\($0 - 1)");&\($0 == 0 ? "a" : "b\($0 - 1)");'>" }
+      + (0..<20).map {
+        "<!ENTITY \($0 == 0 ? "b0" : "b\($0)") '&\($0 == 0 ? "a" : "b\($0 - 1)");&\($0 == 0 ? "a" : "b\($0 - 1)");'>"
+      }
       .joined() + "]><methodCall><methodName>&b19;</methodName></methodCall>"
-    let external = "<?xml version='1.0'?><!DOCTYPE m SYSTEM 'file:///etc/passwd'><methodCall><methodName>a</methodName></methodCall>"
+    let external =
+      "<?xml version='1.0'?><!DOCTYPE m SYSTEM 'file:///etc/passwd'><methodCall><methodName>a</methodName></methodCall>"
     let deep = String(repeating: "<value><array><data>", count: 100_000)
     for text in [laughs, external, "<methodCall><methodName>a</methodName><params><param>" + deep, deep] {
       #expect(throws: XMLRPCError.self) { try XMLRPC.readCall(Array(text.utf8)) }
     }
-    let long = "<methodCall><methodName>" + String(repeating: "a", count: XMLRPC.bytesMax) + "</methodName></methodCall>"
+    let long =
+      "<methodCall><methodName>" + String(repeating: "a", count: XMLRPC.bytesMax) + "</methodName></methodCall>"
     #expect(throws: XMLRPCError.self) { try XMLRPC.readCall(Array(long.utf8)) }
   }
 
@@ -79,7 +85,9 @@ import Web
       let legal = String(
         String.UnicodeScalarView(
           scalars.map { scalar in
-            let isLegal = scalar.value >= 0x20 ? scalar.value != 0xFFFE && scalar.value != 0xFFFF
+            let isLegal =
+              scalar.value >= 0x20
+              ? scalar.value != 0xFFFE && scalar.value != 0xFFFF
               : scalar == "\t" || scalar == "\n" || scalar == "\r"
             return isLegal ? scalar : "\u{FFFD}"
           }))
