@@ -99,7 +99,9 @@ import Web
     }
 
     /// Sends a request over TCP, and what comes back until the other side ends or nothing more can come.
-    func exchange(_ request: [UInt8], endsSide: Bool = true) throws -> String {
+    ///
+    /// With `silenceMilliseconds` it goes away when nothing has come for so long.
+    func exchange(_ request: [UInt8], silenceMilliseconds: Int32? = nil) throws -> String {
       let descriptor = try connectTCP()
       defer { close(descriptor) }
       var sent = 0
@@ -109,7 +111,9 @@ import Web
       while true {
         var item = pollfd(
           fd: descriptor, events: Int16(POLLIN) | (sent < request.count ? Int16(POLLOUT) : 0), revents: 0)
-        guard poll(&item, 1, Int32(max(0, limit.timeIntervalSinceNow * 1000))) > 0 else {
+        let patience = silenceMilliseconds ?? Int32(max(0, limit.timeIntervalSinceNow * 1000))
+        guard poll(&item, 1, patience) > 0 else {
+          if silenceMilliseconds != nil { break }
           throw Timeout(description: "no end after: \(String(decoding: answer.prefix(200), as: UTF8.self))")
         }
         if item.revents & Int16(POLLOUT) != 0 {
@@ -117,7 +121,7 @@ import Web
             send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
           }
           sent = count < 0 ? request.count : sent + count
-          if sent == request.count, endsSide { shutdown(descriptor, Int32(SHUT_WR)) }
+          if sent == request.count { shutdown(descriptor, Int32(SHUT_WR)) }
         }
         if item.revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 {
           let count = read(descriptor, &buffer, buffer.count)
@@ -250,7 +254,7 @@ import Web
         default: bytes.removeSubrange(place..<min(bytes.count - 1, place + 3))
         }
       }
-      _ = try scene.exchange(bytes)
+      _ = try scene.exchange(bytes, silenceMilliseconds: 10)
     }
     try scene.checkHeart()
     try scene.checkFiles()
