@@ -21,6 +21,7 @@ extension Supervisor {
       for item in batch { perform(item.action, item.process) }
     }
     isPerforming = false
+    flushEvents()
     for waiter in waiters.values where waiter.poll() { waiters[ObjectIdentifier(waiter)] = nil }
   }
 
@@ -34,6 +35,7 @@ extension Supervisor {
         "process", ["name": row.specification.fullName, "from": from.name, "to": to.name, "pid": pidText(row.record)])
       isStateChanged = true
       publish(process)
+      noteChange(of: process, row, from: from, to: to)
       if to.isStopped, departing.contains(process) { forget(process) } else { followScale(of: process, to: to) }
     case .updated:
       isStateChanged = true
@@ -47,8 +49,9 @@ extension Supervisor {
   func spawn(_ process: ProcessID, _ specification: ProcessSpecification) {
     guard let state = rowStates[process] else { return }
     do throws(SystemError) {
-      let descriptors = try state.streams.open(null: null)
+      var descriptors = try state.streams.open(null: null)
       defer { descriptors.closeAll() }
+      if case .fastCGI(let socket) = specification.kind { descriptors.input = try sharedSocket(socket) }
       let group = specification.limits.isEmpty ? nil : try controlGroup(process, specification)
       let child = try Child.spawn(
         specification, environment: environment, mark: mark(of: specification), umask: configuration.umask,

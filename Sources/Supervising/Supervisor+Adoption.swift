@@ -139,8 +139,13 @@ extension Supervisor {
       handle(.signalFailed("\(error)"), process)
     }
     if isSame, past?.state == .stopping { handle(.stopRequested, process) }
-    guard isSame, let past, past.fingerprint != specification.fingerprint else { return }
-    Log.info("process is not what the configuration says, and is started anew", ["name": specification.fullName])
+    // Nobody knows what an event listener was told last, and whether it has answered.
+    let hasLostThread = specification.kind == .eventListener
+    guard let past, hasLostThread || (isSame && past.fingerprint != specification.fingerprint) else { return }
+    Log.info(
+      hasLostThread
+        ? "event listener is started anew, because it may wait for what will not come"
+        : "process is not what the configuration says, and is started anew", ["name": specification.fullName])
     handle(.stopRequested, process)
     if past.state != .stopping { handle(.startRequested, process) }
   }

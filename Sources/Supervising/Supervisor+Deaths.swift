@@ -19,6 +19,7 @@ extension Supervisor {
     rowStates[process]?.endingPid = pid
     rowStates[process]?.isEndingStranger = child.strangerSince != nil
     rowStates[process]?.endedAt = SystemClock.now
+    hearLastWords(of: process)
     state.streams.processEnded()
     let wasKilled = state.wasKilled
     rowStates[process]?.wasKilled = false

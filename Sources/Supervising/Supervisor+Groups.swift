@@ -64,6 +64,7 @@ extension Supervisor {
     }
     for specification in specifications { add(specification) }
     Log.info("process group added", ["name": name])
+    if let group = available.groups.first(where: { $0.name == name }) { noteGroupAdded(group) }
     isStateChanged = true
     for process in table.order {
       guard let specification = table[process]?.specification, specification.group == name,
@@ -84,6 +85,7 @@ extension Supervisor {
     guard isAtRest else { throw ControlFault(.stillRunning, name) }
     for process in processes { forget(process) }
     Log.info("process group removed", ["name": name])
+    noteGroupRemoved(name)
   }
 
   /// Takes a process that has come to rest out, with its pipes; its logs stay.

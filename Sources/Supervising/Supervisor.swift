@@ -35,6 +35,11 @@ public final class Supervisor {
   var armedDeadline: Int64?
   var restDeadline: Int64?
   var isShutdownWanted = false
+  /// Who hears of what happens.
+  var events = EventHub()
+  var pendingEvents: [EventHub.Action] = []
+  var isFlushingEvents = false
+  let sharedSockets = SharedSockets()
   let pump: OutputPump
   /// What stands for a channel that goes nowhere.
   let null: Int32
@@ -138,6 +143,8 @@ public final class Supervisor {
     Log.info("supervisor starts", ["pid": "\(getpid())", "processes": "\(configuration.processes.count)"])
     // From the first spawn on whoever is next knows that there is something to look for.
     if inheritance == nil { saveState() }
+    for group in configuration.groups { noteGroupAdded(group) }
+    emit(.supervisorRunning)
     start()
     isStateChanged = true
     saveState()
@@ -161,6 +168,7 @@ public final class Supervisor {
     endStandby()
     try endOrphans()
     stateFile.remove()
+    sharedSockets.closeAll()
     for pidFile in configuration.pidFiles.dropFirst() { unlink(pidFile) }
     Log.info("supervisor ends")
     for state in rowStates.values {
@@ -180,6 +188,7 @@ public final class Supervisor {
     restDeadline = now + configuration.shutdownLimitNanoseconds + 3_000_000_000
     // A little sooner than promised: SIGKILL takes its time too.
     let limit = configuration.shutdownLimitNanoseconds - min(500_000_000, configuration.shutdownLimitNanoseconds / 4)
+    emit(.supervisorStopping)
     perform(table.shutDown(now: now, limit: limit))
   }
 
@@ -190,6 +199,7 @@ public final class Supervisor {
     let process = table.add(specification, seed: UInt64.random(in: 0...UInt64.max))
     rowStates[process] = RowState(
       streams: ProcessStreams(specification, runDirectory: configuration.runDirectory, pump: pump))
+    tapStreams(of: process, specification)
     return process
   }
 

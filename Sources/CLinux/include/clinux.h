@@ -47,6 +47,8 @@ char **bh_environ(void);
 
 static inline int bh_signalfd_flags(void) { return SFD_NONBLOCK | SFD_CLOEXEC; }
 static inline int bh_socket_stream_flags(void) { return SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK; }
+// A descriptor of another process, by its number there; the system call pidfd_getfd.
+static inline int bh_pidfd_getfd(int pidfd, int fd) { return (int)syscall(438, pidfd, fd, 0); }
 static inline int bh_socket_datagram_flags(void) { return SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK; }
 
 

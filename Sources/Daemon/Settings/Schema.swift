@@ -39,6 +39,10 @@ public enum Schema {
     openSections.contains(family) || supervisionFamilies.contains(family)
   }
 
+  /// Whether a family belongs to the workers.
+  static func isWorker(family: String) -> Bool { workerFamilies.contains(family) }
+
+  private static let workerFamilies = Set(workers.map(\.section))
   private static let supervisionFamilies = Set(supervision.map(\.section))
 
   private static let bySection: [String: [String: SettingDefinition]] = {

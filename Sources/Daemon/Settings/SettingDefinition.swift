@@ -1,7 +1,7 @@
 internal import Market
 
 /// One setting: where it stands, what it may be, what it is when nobody says, and what it is for.
-public struct SettingDefinition: Sendable {
+public final class SettingDefinition: Sendable {
   /// What a setting's text must be.
   public enum Kind: Hashable, Sendable {
     /// Any text.

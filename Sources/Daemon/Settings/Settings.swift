@@ -16,6 +16,7 @@ public struct Settings: Sendable {
 
   /// The main file, absolute.
   public let path: String
+  /// Those that are not their fixed defaults.
   private let values: [String: Effective]
 
   /// Reads a configuration.
@@ -38,8 +39,9 @@ public struct Settings: Sendable {
   ) -> (settings: Settings, errors: [ConfigurationError]) {
     var errors = file.errors
     for section in file.sections { check(section, into: &errors) }
-    var values = fixedDefaults
-    for definition in Schema.workers where isOverridden(definition, file: file, environment: environment) {
+    var values: [String: Effective] = [:]
+    for definition in candidates(file, environment) where isOverridden(definition, file: file, environment: environment)
+    {
       values[index(definition.section, definition.key)] = effective(
         definition, file: file, environment: environment, errors: &errors)
     }
@@ -48,7 +50,10 @@ public struct Settings: Sendable {
 
   /// All settings in the order of the schema.
   public var all: [Effective] {
-    Schema.workers.compactMap { values[Self.index($0.section, $0.key)] }
+    Schema.workers.compactMap { definition in
+      let index = Self.index(definition.section, definition.key)
+      return values[index] ?? Self.fixedDefaults[index]
+    }
   }
 
   /// A setting of kind text, choice or URL.
@@ -85,7 +90,8 @@ public struct Settings: Sendable {
   public func path(_ section: String, _ key: String) -> String { text(section, key) }
 
   private func look(_ section: String, _ key: String) -> SettingValue {
-    guard let found = values[Self.index(section, key)] else {
+    let index = Self.index(section, key)
+    guard let found = values[index] ?? Self.fixedDefaults[index] else {
       preconditionFailure("no such setting in the schema: [\(section)] \(key)")
     }
     return found.value
@@ -106,6 +112,21 @@ public struct Settings: Sendable {
     }
     return values
   }()
+
+  private static let placeDependent = Schema.workers.filter(dependsOnPlace)
+  private static let variables = Set(Schema.workers.flatMap { [$0.environmentName] + $0.environmentNames })
+
+  /// The settings that may be something else than their fixed defaults, in the order of the schema.
+  private static func candidates(
+    _ file: ConfigurationFile, _ environment: [String: String]
+  ) -> [SettingDefinition] {
+    if file.sections.contains(where: { Schema.isWorker(family: $0.name) })
+      || environment.keys.contains(where: variables.contains)
+    {
+      return Schema.workers
+    }
+    return placeDependent
+  }
 
   private static func dependsOnPlace(_ definition: SettingDefinition) -> Bool {
     definition.kind == .path || definition.defaultText.utf8.contains(0x25)

@@ -32,5 +32,6 @@ extension Supervisor {
   /// Tells event listeners what somebody sent.
   func announceRemote(type: String, data: String) {
     Log.info("remote communication", ["type": type, "bytes": "\(data.utf8.count)"])
+    emit(.remoteCommunication(type: type, data: data))
   }
 }

@@ -12,7 +12,7 @@ internal import Synchronization
 final class ProcessStreams {
   /// What a process begins with: descriptors 0, 1 and 2.
   struct Descriptors {
-    let input: Int32
+    var input: Int32
     let output: Int32
     let errorOutput: Int32
     fileprivate let owned: [Int32]
