@@ -214,6 +214,7 @@ import Web
     [program:failing]
     command = /bin/sh -c 'exit 3'
     autostart = false
+    startsecs = 10
     startretries = 1
     """
 
