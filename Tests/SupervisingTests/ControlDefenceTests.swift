@@ -56,12 +56,12 @@ import Web
       let information = try running.value("supervisor.getProcessInfo", "heart")
       #expect(information["pid"]?.integer == heart)
       let size = running.file("heart.log").utf8.count
-      try running.waitUntil(seconds: 20) { self.running.file("heart.log").utf8.count > size }
+      try running.waitUntil(seconds: 60) { self.running.file("heart.log").utf8.count > size }
     }
 
     func replaceHeart() throws {
       kill(Int32(heart), SIGKILL)
-      try running.waitUntil(seconds: 20) {
+      try running.waitUntil(seconds: 60) {
         let now = try self.running.value("supervisor.getProcessInfo", "heart")
         return now["pid"]?.integer != self.heart && now["statename"]?.string == "RUNNING"
       }
@@ -191,7 +191,7 @@ import Web
     try scene.replaceHeart()
     for connection in connections { close(connection) }
     try scene.checkFiles()
-    try scene.running.waitUntil(seconds: 20) { try scene.exchange(call).contains("&lt;&lt;") }
+    try scene.running.waitUntil(seconds: 60) { try scene.exchange(call).contains("&lt;&lt;") }
   }
 
   @Test func `a flood of wrong passwords is refused, and told in few lines`() throws {
@@ -254,7 +254,7 @@ import Web
         default: bytes.removeSubrange(place..<min(bytes.count - 1, place + 3))
         }
       }
-      _ = try scene.exchange(bytes, silenceMilliseconds: 10)
+      _ = try scene.exchange(bytes, silenceMilliseconds: 60)
     }
     try scene.checkHeart()
     try scene.checkFiles()

@@ -210,7 +210,7 @@ import Web
     let poller = Poller()
     poller.add(subscriber)
     func receive(until condition: () -> Bool) throws {
-      let limit = Date().addingTimeInterval(10)
+      let limit = Date().addingTimeInterval(60)
       while !condition() {
         guard Date() < limit else { throw Timeout(description: "not on the bus: \(seen)") }
         poller.wait(timeoutMilliseconds: 500)

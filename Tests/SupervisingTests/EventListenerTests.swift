@@ -54,7 +54,7 @@ import Web
     _ = try supervisor.value("supervisor.sendRemoteCommEvent", "kind", "first\nsecond")
     _ = try supervisor.value("supervisor.startProcess", "work")
     _ = try supervisor.value("supervisor.stopProcess", "work")
-    try supervisor.waitUntil(seconds: 20) { lines(heard).contains { $0.contains("STATE_STOPPED") } }
+    try supervisor.waitUntil(seconds: 60) { lines(heard).contains { $0.contains("STATE_STOPPED") } }
     let found = lines(heard).map { $0.replacing(/pid:[0-9]+/, with: "pid:N") }
     let bodies = found.map { line in
       let parts = line.split(separator: " ").map(String.init)
@@ -93,13 +93,13 @@ import Web
     _ = try supervisor.value("supervisor.sendRemoteCommEvent", "a", "refuse")
     _ = try supervisor.value("supervisor.sendRemoteCommEvent", "b", "hang")
     _ = try supervisor.value("supervisor.sendRemoteCommEvent", "c", "last")
-    try supervisor.waitUntil(seconds: 20) { FileManager.default.fileExists(atPath: heard + ".hung") }
+    try supervisor.waitUntil(seconds: 60) { FileManager.default.fileExists(atPath: heard + ".hung") }
     // It never answers, and disturbs nobody.
     #expect(try supervisor.value("supervisor.getProcessInfo", "other")["statename"]?.string != nil)
     let pid = try supervisor.value("supervisor.getProcessInfo", "ear")["pid"]?.integer ?? 0
     #expect(lines(heard).count == 3)
     kill(-Int32(pid), SIGKILL)
-    try supervisor.waitUntil(seconds: 20) { lines(heard).contains { $0.contains("last") } }
+    try supervisor.waitUntil(seconds: 60) { lines(heard).contains { $0.contains("last") } }
     let serials = lines(heard).map { $0.replacing(/^.*poolserial:([0-9]+).*$/) { "\($0.1)" } }
     #expect(serials == ["0", "0", "1", "1", "2"])
   }
@@ -121,7 +121,7 @@ import Web
       """, directory: directory())
     let heard = supervisor.directory + "/heard"
     _ = try supervisor.spawned("ear")
-    try supervisor.waitUntil(seconds: 20) { lines(heard).count >= 3 }
+    try supervisor.waitUntil(seconds: 60) { lines(heard).count >= 3 }
     let found = lines(heard).map { line in
       line.replacing(/^.*eventname:/, with: "").replacing(/pid:[0-9]+/, with: "pid:N").replacing(/len:[0-9]+/, with: "")
     }

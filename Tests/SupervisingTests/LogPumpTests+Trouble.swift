@@ -20,7 +20,7 @@ extension LogPumpTests {
         + program("b", "\(waitFor("written")); seq 1000; sleep 1000", "stdout_logfile=DIR/b.log"),
       directory: directory)
     try supervisor.line("process output is lost", "stalled", within: 30)
-    try supervisor.waitUntil(seconds: 30) { supervisor.file("b.log").hasSuffix("\n1000\n") }
+    try supervisor.waitUntil(seconds: 60) { supervisor.file("b.log").hasSuffix("\n1000\n") }
     let dropped = try supervisor.value("supervisor.getProcessInfo", "a")["output_dropped_bytes"]?.integer ?? 0
     #expect((40_000_000...50_000_001).contains(dropped))
     // When its reader reads again, the log goes on.
@@ -28,7 +28,7 @@ extension LogPumpTests {
     var bytes = [UInt8](repeating: 0, count: 1 << 16)
     var count = 0
     var tail = ""
-    let limit = Date().addingTimeInterval(20)
+    let limit = Date().addingTimeInterval(60)
     while !tail.hasSuffix("after\n"), Date() < limit {
       let got = read(reader, &bytes, bytes.count)
       guard got > 0 else {
@@ -67,7 +67,7 @@ extension LogPumpTests {
     #expect(bytes.starts(with: Array("<14>".utf8)))
     // Nobody reads it any more, and the process ends its work all the same.
     touch(supervisor, "go")
-    try supervisor.waitUntil(seconds: 30) { !supervisor.file("written").isEmpty }
+    try supervisor.waitUntil(seconds: 60) { !supervisor.file("written").isEmpty }
     let dropped = try supervisor.value("supervisor.getProcessInfo", "a")["output_dropped_bytes"]?.integer ?? 0
     #expect(dropped > 10_000_000)
     // Once it is gone, the pump works again.

@@ -12,7 +12,7 @@ struct LogPumpTests {
   /// Starts a supervisor, and waits until it answers.
   func start(_ configuration: String, directory: String? = nil) throws -> RunningSupervisor {
     let supervisor = try RunningSupervisor(configuration, directory: directory)
-    let limit = Date().addingTimeInterval(20)
+    let limit = Date().addingTimeInterval(60)
     while (try? supervisor.call("supervisor.getPID")) == nil {
       if Date() > limit { throw Timeout(description: "the supervisor does not answer") }
       usleep(5000)
@@ -70,7 +70,7 @@ struct LogPumpTests {
         + "[bulkhead:supervisor]\nrestarts_max=1000000\n")
     for _ in 0..<20 { _ = try supervisor.spawned("short") }
     touch(supervisor, "enough")
-    try supervisor.waitUntil(seconds: 20) {
+    try supervisor.waitUntil(seconds: 60) {
       let pid = try supervisor.value("supervisor.getProcessInfo", "short")["pid"]?.integer ?? 0
       return (try? String(contentsOfFile: "/proc/\(pid)/comm", encoding: .utf8)) == "sleep\n"
     }
@@ -93,7 +93,7 @@ struct LogPumpTests {
     defer { kill(pid, SIGKILL) }
     first.killHard(both: true)
     touch(first, "go")
-    let limit = Date().addingTimeInterval(20)
+    let limit = Date().addingTimeInterval(60)
     while first.file("said").isEmpty, Date() < limit { usleep(10_000) }
     #expect(isPresent(pid))
     let second = try start(configuration, directory: directory)
@@ -111,7 +111,7 @@ struct LogPumpTests {
         "stdout_logfile=DIR/out"))
     try supervisor.line("name=parent", "to=EXITED")
     touch(supervisor, "go")
-    try supervisor.waitUntil(seconds: 20) { supervisor.file("out").contains("grandchild\n") }
+    try supervisor.waitUntil(seconds: 60) { supervisor.file("out").contains("grandchild\n") }
     try stop(supervisor)
     #expect(supervisor.file("out") == "parent\ngrandchild\n")
   }
@@ -176,7 +176,7 @@ struct LogPumpTests {
     while case .value = try supervisor.call("supervisor.sendProcessStdin", "a", .string(part)) { sent += 1 }
     #expect((4...5).contains(sent))
     touch(supervisor, "go")
-    try supervisor.waitUntil(seconds: 20) { supervisor.file("out").utf8.count == sent * part.utf8.count }
+    try supervisor.waitUntil(seconds: 60) { supervisor.file("out").utf8.count == sent * part.utf8.count }
     #expect(supervisor.file("out") == String(repeating: part, count: sent))
     // Who has closed it is told so.
     let closed = try start(
@@ -240,7 +240,7 @@ struct LogPumpTests {
     }
     let more = "stdout_logfile=DIR/both\nstdout_logfile_maxbytes=20KB\nstdout_logfile_backups=20"
     let supervisor = try start(program("a", script("a"), more) + program("b", script("b"), more))
-    try supervisor.waitUntil(seconds: 20) {
+    try supervisor.waitUntil(seconds: 60) {
       try supervisor.value("supervisor.getAllProcessInfo").array?.allSatisfy { $0["statename"]?.string == "EXITED" }
         ?? false
     }
@@ -268,7 +268,7 @@ struct LogPumpTests {
       kill(supervisor.pid, SIGSTOP)
       defer { kill(supervisor.pid, SIGCONT) }
       touch(supervisor, name)
-      let limit = Date().addingTimeInterval(20)
+      let limit = Date().addingTimeInterval(60)
       var isFull = false
       while !isFull, Date() < limit {
         isFull = pipes.allSatisfy { pipe in
@@ -279,7 +279,7 @@ struct LogPumpTests {
       }
       #expect(isFull)
       kill(supervisor.pid, SIGCONT)
-      try supervisor.waitUntil(seconds: 20) { supervisor.file("both").utf8.count == 2 * written * 8 }
+      try supervisor.waitUntil(seconds: 60) { supervisor.file("both").utf8.count == 2 * written * 8 }
     }
     let lines = supervisor.file("both").split(separator: "\n")
     let numbers = lines.compactMap { Int($0) }

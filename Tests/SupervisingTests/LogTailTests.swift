@@ -26,7 +26,7 @@ import Web
     /// Reads until the condition holds; false where the other side has ended before.
     @discardableResult
     func read(until isDone: (Reader) -> Bool) throws -> Bool {
-      let limit = Date().addingTimeInterval(20)
+      let limit = Date().addingTimeInterval(60)
       var buffer = [UInt8](repeating: 0, count: 1 << 16)
       while !isDone(self) {
         var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -139,7 +139,7 @@ import Web
     }
     let before = try openFiles()
     for _ in 0..<50 { try Reader(running, "/logtail/a").read { $0.text.contains("\r\n\r\n") } }
-    try running.waitUntil(seconds: 20) { try openFiles() <= before + 10 }
+    try running.waitUntil(seconds: 60) { try openFiles() <= before + 10 }
     // These never read, though there is a lot to read.
     let deaf = try (0..<20).map { _ in try Reader(running, "/logtail/a") }
     let keen = try Reader(running, "/logtail/a")

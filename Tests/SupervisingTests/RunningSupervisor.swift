@@ -73,7 +73,7 @@ final class RunningSupervisor {
     }
     if !isGuest, let stand = currentPid, stand != pid, isAlive(stand) {
       kill(stand, SIGTERM)
-      let limit = Date().addingTimeInterval(15)
+      let limit = Date().addingTimeInterval(60)
       while isAlive(stand), Date() < limit { usleep(5000) }
     }
     kill(-pid, SIGKILL)
@@ -87,7 +87,7 @@ final class RunningSupervisor {
 
   /// The next line of the log that holds all of `parts`; lines before it are passed.
   @discardableResult
-  func line(_ parts: String..., within seconds: Double = 10) throws -> String {
+  func line(_ parts: String..., within seconds: Double = 60) throws -> String {
     let limit = Date().addingTimeInterval(seconds)
     while true {
       while place < lines.count {
@@ -101,7 +101,7 @@ final class RunningSupervisor {
   }
 
   /// The pid that the next spawn of a process gets.
-  func spawned(_ name: String, within seconds: Double = 10) throws -> Int32 {
+  func spawned(_ name: String, within seconds: Double = 60) throws -> Int32 {
     let found = try line("process spawned", "name=\(name) ", within: seconds)
     return Int32(found.components(separatedBy: "pid=").last ?? "") ?? 0
   }
@@ -130,7 +130,7 @@ final class RunningSupervisor {
 
   /// Waits for the supervisor to end; answers its exit code, or −1 for a signal.
   @discardableResult
-  func end(within seconds: Double = 15) throws -> Int32 {
+  func end(within seconds: Double = 60) throws -> Int32 {
     let limit = Date().addingTimeInterval(seconds)
     // Its log ends with it.
     while try readLog(until: limit) {}
@@ -274,7 +274,7 @@ final class RunningCommand {
   }
 
   /// Waits for its end; answers its exit code, or −1 for a signal.
-  func end(within seconds: Double = 20) throws -> Int32 {
+  func end(within seconds: Double = 60) throws -> Int32 {
     let limit = Date().addingTimeInterval(seconds)
     var value: Int32 = 0
     while waitpid(pid, &value, WNOHANG) == 0 {

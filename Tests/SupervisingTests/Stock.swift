@@ -99,7 +99,7 @@ enum Stock {
     try FileManager.default.createSymbolicLink(atPath: directory + "/bin", withDestinationPath: "/bin")
     let running = try RunningSupervisor(
       configuration, directory: directory, program: isStock ? supervisor : RunningSupervisor.program)
-    let limit = Date().addingTimeInterval(20)
+    let limit = Date().addingTimeInterval(60)
     while true {
       if let all = try? running.value("supervisor.getAllProcessInfo").array,
         all.allSatisfy({ $0["statename"]?.string != "STARTING" }), all.contains(where: { $0["pid"]?.integer != 0 })

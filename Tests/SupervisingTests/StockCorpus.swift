@@ -56,8 +56,10 @@ enum StockCorpus {
     same("a no-break space around a value", "[program:p]\ncommand=/bin/cat\u{A0}\nstartsecs=\u{2003}3\u{3000}\n"),
     same("separators before a comment", "[program:p]\ncommand=/bin/cat\u{1C}; x\n"),
     same("a key twice", program("startsecs=2\nstartsecs=3")),
-    same("a section twice", "[program:p]\ncommand=/bin/cat\nstartsecs=2\n[supervisord]\n[program:p]\nstartsecs=9\n"),
+    oursRefuses(
+      "a program twice", "[program:p]\ncommand=/bin/cat\nstartsecs=2\n[supervisord]\n[program:p]\nstartsecs=9\n"),
     same("what follows a section's head", "[program:p] junk\ncommand=/bin/cat\n"),
+    same("a section twice", "[supervisord]\numask=077\n[program:p]\ncommand=/bin/cat\n[supervisord]\nidentifier=x\n"),
     same("unknown sections", "[zap]\nx=y\n[program:p]\ncommand=/bin/cat\n[scanner2]\n"),
     same(
       "defaults of all sections",

@@ -52,7 +52,7 @@ final class StockSupervisor {
     hasEnded = true
     var known = children
     kill(pid, SIGTERM)
-    let limit = Date().addingTimeInterval(20)
+    let limit = Date().addingTimeInterval(60)
     var status: Int32 = 0
     while waitpid(pid, &status, WNOHANG) == 0 {
       known += children.filter { !known.contains($0) }

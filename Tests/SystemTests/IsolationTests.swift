@@ -131,7 +131,6 @@ import Testing
   @Test(arguments: [
     ("[scanner]\nfull_scan_s = soon\n", "full_scan_s"),
     ("[scanner]\nno_such_key = 1\n", "no_such_key"),
-    ("[no_such_section]\nkey = 1\n", "no_such_section"),
     ("[program:lost]\nautostart = true\n", "command"),
     ("[program:scanner]\ncommand = /bin/true\n", "program:scanner"),
     ("[program:bad]\ncommand = /bin/true\nnumprocs = many\n", "numprocs"),

@@ -24,7 +24,7 @@ import Web
     let slow = try RawConnection(port: server.port)
     slow.send(start)
     var pushed = 0
-    let limit = Date().addingTimeInterval(20)
+    let limit = Date().addingTimeInterval(60)
     while Date() < limit, slow.send("a"), !slow.hasEnded {
       pushed += 1
       var item = pollfd(fd: slow.descriptor, events: Int16(POLLIN), revents: 0)
@@ -83,7 +83,7 @@ import Web
     let slow = try RawConnection(port: server.port)
     slow.send(post(""))
     try slow.read { $0.received.count > 0 }
-    let limit = Date().addingTimeInterval(20)
+    let limit = Date().addingTimeInterval(60)
     while server.connectionCount.withLock({ $0 }) > 0 {
       guard Date() < limit else { throw DeadlinePassed() }
       usleep(1000)

@@ -62,7 +62,7 @@ import Web
   }
 
   private func wait(until condition: () -> Bool) throws {
-    let limit = Date().addingTimeInterval(20)
+    let limit = Date().addingTimeInterval(60)
     while !condition() {
       guard Date() < limit else { throw DeadlinePassed() }
       usleep(1000)

@@ -3,7 +3,8 @@
 /// The dialect is that of Python's `RawConfigParser` as supervisord 4.2 sets it up: `key = value` or `key: value`, keys
 /// without regard to case, comments by `;` and `#` on lines of their own or after a blank, values that go on on
 /// indented lines, `[include] files =` with patterns, `[DEFAULT]` for keys of all sections. A section that appears
-/// again goes on; a key that appears again takes the place of the first one, which is a warning.
+/// again goes on, but that of a program must be one; a key that appears again takes the place of the first one, which
+/// is a warning.
 public struct ConfigurationFile: Sendable {
   /// One key with its value.
   public struct Entry: Hashable, Sendable {
@@ -206,6 +207,11 @@ public struct ConfigurationFile: Sendable {
       }
       sections.append(Section(name: section.name, file: section.file, line: section.line, directory: section.directory))
       place = sections.count - 1
+    } else if Self.isProcess(section.name), errors.count < ConfigurationParser.errorsMax {
+      // supervisord mixes the two into one program that nobody wrote.
+      let first = sections[place]
+      errors.append(section.error("expected each program once, found it also at \(first.file):\(first.line)"))
+      return
     }
     for entry in section.entries {
       let old = sections[place].entries.firstIndex { $0.key == entry.key }
@@ -219,6 +225,10 @@ public struct ConfigurationFile: Sendable {
       }
       sections[place].entries[old] = entry
     }
+  }
+
+  private static func isProcess(_ section: String) -> Bool {
+    ["program:", "eventlistener:", "fcgi-program:"].contains { section.hasPrefix($0) }
   }
 
   private static func isUnique(_ entries: [Entry]) -> Bool {

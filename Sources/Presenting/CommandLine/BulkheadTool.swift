@@ -10,8 +10,8 @@ public enum BulkheadTool {
   public static let version = "0.1.0"
 
   static let commands: [Command] = [
-    .run, .status, .start, .stop, .restart, .scale, .shutdown, .tail, .opportunities, .orders, .fills, .trades, .positions,
-    .profit, .health, .dashboard, .config, .help, .version,
+    .run, .status, .start, .stop, .restart, .scale, .shutdown, .tail, .opportunities, .orders, .fills, .trades,
+    .positions, .profit, .health, .dashboard, .config, .help, .version,
   ]
 
   /// Runs one command, and prints what it answers.
