@@ -74,9 +74,13 @@ import Testing
     #expect(try processes(mark) == [])
   }
 
-  @Test func `when the supervisor is killed nothing is left either`() throws {
+  @Test(arguments: [true, false])
+  func `a supervisor that is killed is followed by its standby, or ends the run; nothing is left`(
+    _ hasStandby: Bool
+  ) throws {
     let mark = "\(90_000_000 + Int.random(in: 0..<9_000_000))"
-    let file = try configure(["a": "command = /bin/sleep \(mark)"])
+    let standby = hasStandby ? "" : "\n[bulkhead:supervisor]\nstandby = false"
+    let file = try configure(["a": "command = /bin/sleep \(mark)" + standby])
     let process = Process()
     process.executableURL = Places.executables.appending(path: "bulkhead")
     process.arguments = ["run", "-c", file]
@@ -85,14 +89,25 @@ import Testing
     process.standardOutput = pipe
     process.standardError = pipe
     try process.run()
-    try wait("the program to run", seconds: 20) { try !processes(mark).isEmpty }
-    let pid = Int32(try String(contentsOfFile: directory.path + "/run/supervisor.pid", encoding: .utf8).trimming) ?? 0
+    defer { kill(process.processIdentifier, SIGTERM) }
+    try wait("the program to run", seconds: 60) { try !processes(mark).isEmpty }
+    func supervisor() -> Int32 {
+      Int32((try? String(contentsOfFile: directory.path + "/run/supervisor.pid", encoding: .utf8))?.trimming ?? "") ?? 0
+    }
+    let pid = supervisor()
     try #require(pid > 0)
+    if hasStandby { try wait("the standby", seconds: 60) { try processes(directory.path).count >= 3 } }
     kill(pid, SIGKILL)
+    if hasStandby {
+      try wait("the stand-in", seconds: 60) { ![0, pid].contains(supervisor()) }
+      kill(process.processIdentifier, SIGTERM)
+    }
     let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
-    #expect(process.terminationStatus == 111, "\(output)")
-    #expect(output.contains("the supervisor ended with status 137"), "\(output)")
+    #expect(process.terminationStatus == (hasStandby ? 0 : 111), "\(output)")
+    #expect(
+      output.contains(hasStandby ? "another one has taken its place" : "the supervisor ended with status 137"),
+      "\(output)")
     #expect(try processes(mark) == [])
   }
 

@@ -30,7 +30,7 @@ func serve(_ options: SimulatorOptions, until stop: StopFlag) async throws -> UI
 }
 
 @Suite struct ServiceTests {
-  @Test(.timeLimit(.minutes(1)))
+  @Test(.timeLimit(.minutes(10)))
   func `over real sockets a subscriber's books follow the venue's, and an order moves them`() async throws {
     let stop = StopFlag()
     defer { stop.set() }
@@ -54,7 +54,7 @@ func serve(_ options: SimulatorOptions, until stop: StopFlag) async throws -> UI
     try socket.send(text: "{\"assets_ids\":[\(list)],\"type\":\"market\"}")
     try socket.send(text: "PING")
     var received: [String] = []
-    let deadline = Date().addingTimeInterval(30)
+    let deadline = Date().addingTimeInterval(240)
     while Date() < deadline, received.count < 300 || !received.contains("PONG") {
       try socket.receive { if $0.kind == .text { received.append($0.text) } }
       await Task.yield()

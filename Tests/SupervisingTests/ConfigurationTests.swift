@@ -145,8 +145,8 @@ import Testing
 
   @Test(arguments: [
     ("[zap]\na=b\n", ":4: [zap] the section is not known, and passed over"),
-    ("[program:x]\nstartsecs=2\n", ""),
-    ("[program:x]\ncommand=/bin/false\n", ":5: [program:x] command: takes the place of the one at supervisor.conf:3"),
+    ("[supervisord]\numask=022\n[supervisord]\nidentifier=x\n", ""),
+    ("[supervisord]\numask=022\n[supervisord]\numask=077\n", ":7: [supervisord] umask: takes the place of the one at "),
     ("[program:y]\ncommand=/nonexistent/y\n", ":5: [program:y] command: can't find command '/nonexistent/y'"),
     ("[program:y]\ncommand=no-such-program\n", ":5: [program:y] command: can't find command 'no-such-program'"),
     ("[program:y]\ncommand=/etc\n", ":5: [program:y] command: command at '/etc' is a directory"),

@@ -3,7 +3,7 @@
 /// The dialect is that of Python's `RawConfigParser` as supervisord 4.2 sets it up: `key = value` or `key: value`, keys
 /// without regard to case, comments by `;` and `#` on lines of their own or after a blank, values that go on on
 /// indented lines, `[include] files =` with patterns, `[DEFAULT]` for keys of all sections. A section that appears
-/// again goes on, but that of a program must be one; a key that appears again takes the place of the first one, which
+/// again goes on, but that of a program only in another file; a key that appears again takes the place of the first one, which
 /// is a warning.
 public struct ConfigurationFile: Sendable {
   /// One key with its value.
@@ -207,8 +207,9 @@ public struct ConfigurationFile: Sendable {
       }
       sections.append(Section(name: section.name, file: section.file, line: section.line, directory: section.directory))
       place = sections.count - 1
-    } else if Self.isProcess(section.name), errors.count < ConfigurationParser.errorsMax {
-      // supervisord mixes the two into one program that nobody wrote.
+    } else if sections[place].file == section.file, Self.isProcess(section.name) {
+      // supervisord mixes the two into one program that nobody wrote; in an included file it is meant.
+      guard errors.count < ConfigurationParser.errorsMax else { return }
       let first = sections[place]
       errors.append(section.error("expected each program once, found it also at \(first.file):\(first.line)"))
       return
