@@ -18,15 +18,18 @@ extension Supervisor {
     while !pending.isEmpty {
       let batch = pending
       pending = []
-      for item in batch { perform(item.action, item.process) }
+      // What people are told is how it stood before the next process came; but that comes first.
+      let rows = batch.map { table[$0.process] }
+      for (item, row) in zip(batch, rows) where item.action.isUrgent { perform(item.action, item.process, row) }
+      for (item, row) in zip(batch, rows) where !item.action.isUrgent { perform(item.action, item.process, row) }
     }
     isPerforming = false
     flushEvents()
     for waiter in waiters.values where waiter.poll() { waiters[ObjectIdentifier(waiter)] = nil }
   }
 
-  func perform(_ action: ProcessAction, _ process: ProcessID) {
-    guard let row = table[process] else { return }
+  func perform(_ action: ProcessAction, _ process: ProcessID, _ row: ProcessTable.Row?) {
+    guard let row else { return }
     switch action {
     case .spawn: spawn(process, row.specification)
     case .signal(let number, let group): signal(number, group: group, process)
@@ -95,6 +98,16 @@ extension Supervisor {
       }
     } catch {
       handle(.signalFailed("\(error)"), process)
+    }
+  }
+}
+
+extension ProcessAction {
+  /// Whether something waits for it, and not only people.
+  fileprivate var isUrgent: Bool {
+    switch self {
+    case .spawn, .signal: true
+    case .changed, .updated, .alert: false
     }
   }
 }

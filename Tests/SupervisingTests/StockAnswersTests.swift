@@ -69,7 +69,11 @@ import Web
         }
       }
       return "{" + parts.sorted().joined(separator: ", ") + "}"
-    case .array(let values): return "[" + values.map { describe($0, directory) }.joined(separator: ", ") + "]"
+    case .array(let values):
+      let parts = values.map { describe($0, directory) }
+      // Several processes are told of in the order in which they came to where they were wanted.
+      let isOfSeveral = values.allSatisfy { $0["status"] != nil && $0["statename"] == nil }
+      return "[" + (isOfSeveral ? parts.sorted() : parts).joined(separator: ", ") + "]"
     case .string(let text): return "\"" + Stock.plain(text, directory) + "\""
     case .integer(let number): return "\(number)"
     case .boolean(let flag): return "\(flag)"
