@@ -67,6 +67,7 @@ let libraries: [Target] = [
   // Floor 2
   hotRoom("Bus", ["CZeroMQ", "CLinux", "Market", "Daemon"]),
   room("Web", ["CCurl", "CWSlay", "CMicroHTTPD", "CExpat", "CSimdJSON", "CLinux", "CBotan", "Market", "Daemon"]),
+  room("Resilience", ["Market", "Daemon"]),
   room("Store", ["CSQLite", "Market", "Daemon"]),
 
   // Floor 3
@@ -109,6 +110,7 @@ let checks: [Target] = [
   tests("DaemonTests", ["Daemon"]),
   tests("BusTests", ["Bus", "Market", "Daemon"]),
   tests("WebTests", ["Web", "Market", "Daemon"]),
+  tests("ResilienceTests", ["Resilience", "Market"]),
   tests("StoreTests", ["Store", "Market", "Daemon"]),
   tests("VenuesTests", ["Venues", "CSimdJSON", "Web", "Market", "Daemon"]),
   tests("IngestingTests", ["Ingesting", "Venues", "Web", "Bus", "Market", "Daemon"]),

@@ -1,0 +1,63 @@
+internal import Daemon
+
+/// An attempt that took longer than its profile allows.
+public struct AttemptTimedOut: Error, Hashable, CustomStringConvertible {
+  /// The limit, in nanoseconds.
+  public let limitNanoseconds: Int64
+
+  /// For people.
+  public var description: String { "no answer within \(limitNanoseconds / 1_000_000) ms" }
+}
+
+/// Tries something until it succeeds, by a profile.
+///
+/// - Parameters:
+///   - profile: how often, and how long between.
+///   - subject: what stands in the log, such as a symbol.
+///   - clock: what pauses and limits are measured by.
+///   - verdict: what an error means; `AttemptTimedOut` is always worth another attempt.
+///   - operation: one attempt; it is cancelled when its limit has passed.
+/// - Returns: what the first attempt that succeeded returned.
+/// - Throws: the last attempt's error, or `CancellationError` where the caller was cancelled.
+public func retrying<Value: Sendable, C: Clock<Duration>>(
+  _ profile: RetryProfile, subject: String, clock: C,
+  verdict: @Sendable (any Error) -> RetryVerdict,
+  operation: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+  var attempt = 1
+  while true {
+    do {
+      return try await limited(profile.attemptLimitNanoseconds, clock: clock, operation)
+    } catch let error {
+      try Task.checkCancellation()
+      let decision = error is AttemptTimedOut ? .retry : verdict(error)
+      guard decision != .giveUp, let planned = profile.pause(after: attempt, random: .random(in: 0...UInt64.max)) else {
+        throw error
+      }
+      var pause = planned
+      if case .wait(let least) = decision { pause = max(planned, least) }
+      Log.warning(
+        "DATA_RETRY \(subject) attempt \(attempt)/\(profile.attemptsMax), retry in \(pause / 1_000_000) ms: \(error)")
+      try await clock.sleep(until: clock.now.advanced(by: .nanoseconds(pause)), tolerance: nil)
+      attempt += 1
+    }
+  }
+}
+
+/// Runs something, and cancels it when its limit has passed.
+///
+/// - Throws: `AttemptTimedOut`, or what the operation threw.
+func limited<Value: Sendable, C: Clock<Duration>>(
+  _ limitNanoseconds: Int64, clock: C, _ operation: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+  try await withThrowingTaskGroup(of: Value.self) { group in
+    group.addTask(operation: operation)
+    group.addTask {
+      try await clock.sleep(until: clock.now.advanced(by: .nanoseconds(limitNanoseconds)), tolerance: nil)
+      throw AttemptTimedOut(limitNanoseconds: limitNanoseconds)
+    }
+    defer { group.cancelAll() }
+    guard let value = try await group.next() else { throw CancellationError() }
+    return value
+  }
+}

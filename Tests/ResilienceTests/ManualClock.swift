@@ -1,0 +1,83 @@
+import Synchronization
+
+/// A clock that stands still until it is told to go on.
+final class ManualClock: Clock, Sendable {
+  struct Instant: InstantProtocol {
+    var offset: Duration
+    func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
+    func duration(to other: Instant) -> Duration { other.offset - offset }
+    static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
+  }
+
+  private struct State {
+    var now = Instant(offset: .zero)
+    var next = 0
+    var sleepers: [Int: (until: Instant, wake: CheckedContinuation<Void, any Error>)] = [:]
+    var cancelled: Set<Int> = []
+  }
+
+  private let state = Mutex(State())
+
+  var now: Instant { state.withLock { $0.now } }
+  var minimumResolution: Duration { .nanoseconds(1) }
+  /// How many tasks sleep.
+  var sleeperCount: Int { state.withLock { $0.sleepers.count } }
+
+  func sleep(until deadline: Instant, tolerance: Duration?) async throws {
+    let number = state.withLock { state in
+      state.next += 1
+      return state.next
+    }
+    try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { (wake: CheckedContinuation<Void, any Error>) in
+        let outcome: Result<Void, any Error>? = state.withLock { state in
+          if state.cancelled.contains(number) { return .failure(CancellationError()) }
+          if state.now >= deadline { return .success(()) }
+          state.sleepers[number] = (deadline, wake)
+          return nil
+        }
+        if let outcome { wake.resume(with: outcome) }
+      }
+    } onCancel: {
+      let sleeper = state.withLock { state in
+        state.cancelled.insert(number)
+        return state.sleepers.removeValue(forKey: number)
+      }
+      sleeper?.wake.resume(throwing: CancellationError())
+    }
+  }
+
+  /// Goes to the moment at which the next sleeper wakes.
+  /// - Returns: how far that was; nil where nobody sleeps.
+  @discardableResult
+  func advanceToNext() -> Duration? {
+    let found = state.withLock { state -> (Duration, [CheckedContinuation<Void, any Error>])? in
+      guard let until = state.sleepers.values.map(\.until).min() else { return nil }
+      let step = state.now.duration(to: until)
+      state.now = until
+      let due = state.sleepers.filter { $0.value.until <= until }
+      for number in due.keys { state.sleepers[number] = nil }
+      return (step, due.values.map(\.wake))
+    }
+    guard let (step, wakes) = found else { return nil }
+    for wake in wakes { wake.resume() }
+    return step
+  }
+
+  /// Lets all sleepers wake in turn until a task has ended.
+  func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    let task = Task(operation: body)
+    let isDone = Mutex(false)
+    let watcher = Task {
+      _ = try? await task.value
+      isDone.withLock { $0 = true }
+    }
+    while !isDone.withLock({ $0 }) {
+      // Everything that can run runs before time passes.
+      for _ in 0..<200 where !isDone.withLock({ $0 }) { await Task.yield() }
+      if !isDone.withLock({ $0 }) { advanceToNext() }
+    }
+    await watcher.value
+    return try await task.value
+  }
+}

@@ -1,0 +1,209 @@
+import Market
+import Resilience
+import Testing
+
+private let second: Int64 = 1_000_000_000
+private func at(_ seconds: Int64) -> Timestamp { Timestamp(nanoseconds: seconds * second) }
+
+@Suite struct StalePolicyTests {
+  private func text(_ answer: LastGood<Int>.Answer) -> String {
+    switch answer {
+    case .fresh(let value): "fresh \(value)"
+    case .stale(let value, let since, let reason): "stale \(value) since \(since.seconds): \(reason)"
+    case .hold(let reason): "hold: \(reason)"
+    }
+  }
+
+  @Test func `the last good answer serves for its limit, marked as stale, and then nothing does`() {
+    var price = LastGood<Int>()
+    #expect(text(price.answer(at: at(0))) == "hold: never fetched")
+    #expect(price.succeed(7, at: at(100)) == nil)
+    #expect(text(price.answer(at: at(101))) == "fresh 7")
+    #expect(price.fail("timeout") == nil)
+    #expect(text(price.answer(at: at(160))) == "stale 7 since 100: timeout")
+    #expect(text(price.answer(at: at(700))) == "stale 7 since 100: timeout")
+    #expect(text(price.answer(at: at(701))) == "hold: the last good answer is 601 s old: timeout")
+  }
+
+  @Test func `three failures in a row alert once, and the success after them is told`() {
+    var price = LastGood<Int>()
+    _ = price.succeed(7, at: at(0))
+    #expect(price.fail("a") == nil)
+    #expect(price.fail("b") == nil)
+    #expect(price.fail("c") == .alert(failures: 3))
+    #expect(price.fail("d") == nil)
+    #expect(price.succeed(8, at: at(60)) == .recovered(failures: 4))
+    #expect(price.succeed(8, at: at(61)) == nil)
+    #expect(text(price.answer(at: at(62))) == "fresh 8")
+  }
+
+  @Test func `an answer that nobody renews does not stay fresh`() {
+    var price = LastGood<Int>()
+    _ = price.succeed(7, at: at(0))
+    #expect(text(price.answer(at: at(601))) == "hold: the last good answer is 601 s old: no fetch")
+  }
+}
+
+@Suite struct CandleCacheTests {
+  private func lookUp(_ cache: inout CandleCache<Int>, _ time: Int64, now: Int64) -> Int? {
+    cache.candle(exchange: .binance, symbol: "BTCUSDT", timeframeSeconds: 60, at: at(time), now: at(now))
+  }
+
+  private func store(_ cache: inout CandleCache<Int>, _ value: Int, _ time: Int64, now: Int64) {
+    cache.store(value, exchange: .binance, symbol: "BTCUSDT", timeframeSeconds: 60, at: at(time), now: at(now))
+  }
+
+  @Test func `a look-up finds the candle in which its moment lies`() {
+    var cache = CandleCache<Int>()
+    store(&cache, 5, 6037, now: 6100)
+    #expect(lookUp(&cache, 6000, now: 6100) == 5)
+    #expect(lookUp(&cache, 6059, now: 6100) == 5)
+    #expect(lookUp(&cache, 6060, now: 6100) == nil)
+    #expect(
+      cache.candle(exchange: .kraken, symbol: "BTCUSDT", timeframeSeconds: 60, at: at(6000), now: at(6100)) == nil)
+    #expect(cache.hits == 2)
+    #expect(cache.misses == 2)
+  }
+
+  @Test func `an entry lives as long as the age of its candle allows`() {
+    for (age, life) in [(Int64(0), Int64(60)), (299, 60), (300, 300), (3600, 300), (3601, 3600), (90_000, 3600)] {
+      var cache = CandleCache<Int>()
+      let start: Int64 = 600_000
+      let now = start + age
+      store(&cache, 1, start, now: now)
+      #expect(lookUp(&cache, start, now: now + life - 1) == 1, "\(age) s old")
+      #expect(lookUp(&cache, start, now: now + life) == nil, "\(age) s old")
+    }
+  }
+
+  @Test func `a full cache forgets what would die first`() {
+    var cache = CandleCache<Int>(entriesMax: 100)
+    for minute in 0..<500 { store(&cache, minute, Int64(minute) * 60, now: Int64(minute) * 60 + 10_000) }
+    #expect(cache.count <= 100)
+    #expect(lookUp(&cache, 499 * 60, now: 499 * 60 + 10_000) == 499)
+  }
+
+  /// The workload that the cache is for: one history of sixty candles each minute, over a day.
+  @Test func `a history of sixty candles each minute is fetched at most one time in twenty`() {
+    var cache = CandleCache<Int>()
+    var fetched = 0
+    for minute in Int64(0)..<1440 {
+      let now = 1_000_000 * 60 + minute * 60 + 2
+      for back in Int64(1)...60 {
+        let time = now - back * 60
+        guard lookUp(&cache, time, now: now) == nil else { continue }
+        fetched += 1
+        store(&cache, 1, time, now: now)
+      }
+    }
+    let saved = 1 - Double(fetched) / Double(1440 * 60)
+    #expect(saved >= 0.9, "saved \(saved)")
+  }
+}
+
+@Suite struct RateLimiterTests {
+  @Test func `the burst goes at once, and then the rate holds`() {
+    var limiter = RateLimiter(.init(units: 10, perSeconds: 1), now: 0)
+    for _ in 0..<10 { #expect(limiter.take(1, now: 0) == 0) }
+    #expect(limiter.take(1, now: 0) == second / 10)
+    #expect(limiter.take(1, now: 0) == 2 * second / 10)
+    #expect(limiter.take(1, now: second / 10 * 3) == 0)
+    #expect(limiter.delayed == 2)
+  }
+
+  @Test func `in no window more is sent than the budget allows`() {
+    var limiter = RateLimiter(.init(units: 1200, perSeconds: 60, burst: 50), now: 0)
+    var generator = SystemRandomNumberGenerator()
+    var now: Int64 = 0
+    var sent: [(time: Int64, cost: Int64)] = []
+    for _ in 0..<5000 {
+      now += Int64.random(in: 0...40_000_000, using: &generator)
+      let cost = Int64.random(in: 1...5, using: &generator)
+      let wait = limiter.take(cost, now: now)
+      now += wait
+      sent.append((now, cost))
+    }
+    var start = 0
+    var sum: Int64 = 0
+    for (time, cost) in sent {
+      sum += cost
+      while sent[start].time <= time - 60 * second {
+        sum -= sent[start].cost
+        start += 1
+      }
+      #expect(sum <= 1200 + 50)
+    }
+  }
+
+  @Test func `a block holds everything back until it is over`() {
+    var limiter = RateLimiter(.init(units: 10, perSeconds: 1), now: 0)
+    limiter.block(nanoseconds: 30 * second, now: 5 * second)
+    #expect(limiter.take(1, now: 6 * second) == 29 * second)
+    #expect(limiter.take(1, now: 35 * second) == 0)
+  }
+
+  @Test func `shards share a budget`() {
+    let budget = RateLimiter.Budget(units: 100, perSeconds: 10)
+    let part = budget.part(of: 4)
+    #expect(part.milliUnitsPerSecond * 4 == budget.milliUnitsPerSecond)
+    #expect(part.burst * 4 == budget.burst)
+    #expect(budget.part(of: 1000).burst == 1)
+  }
+}
+
+@Suite struct CircuitBreakerTests {
+  private let policy = CircuitBreaker.Policy(
+    failuresMax: 3, pauseNanoseconds: 10 * second, pauseMaxNanoseconds: 40 * second, probeLimitNanoseconds: 5 * second)
+
+  private func opened(at now: Int64 = 0) -> CircuitBreaker {
+    var breaker = CircuitBreaker(policy)
+    for _ in 0..<3 { breaker.fail(now: now) }
+    return breaker
+  }
+
+  @Test func `failures in a row open it, and a success between them does not let it`() {
+    var breaker = CircuitBreaker(policy)
+    for _ in 0..<5 {
+      breaker.fail(now: 0)
+      breaker.fail(now: 0)
+      breaker.succeed()
+    }
+    #expect(breaker.state == .closed)
+    breaker = opened()
+    #expect(breaker.state == .open)
+    #expect(!breaker.admits(now: 10 * second - 1))
+  }
+
+  @Test func `one probe passes when the pause is over, and closes it or opens it for longer`() {
+    var breaker = opened()
+    #expect(breaker.admits(now: 10 * second))
+    #expect(breaker.state == .halfOpen)
+    #expect(!breaker.admits(now: 10 * second), "one probe only")
+    var failed = breaker
+    failed.fail(now: 11 * second)
+    #expect(!failed.admits(now: 30 * second))
+    #expect(failed.admits(now: 31 * second))
+    breaker.succeed()
+    #expect(breaker.state == .closed)
+    #expect(breaker.admits(now: 12 * second))
+  }
+
+  @Test func `a probe that never comes back is followed by another`() {
+    var breaker = opened()
+    #expect(breaker.admits(now: 10 * second))
+    #expect(!breaker.admits(now: 14 * second))
+    #expect(breaker.admits(now: 15 * second))
+  }
+
+  @Test func `an answer that was on its way does not close it`() {
+    var breaker = opened()
+    breaker.succeed()
+    #expect(breaker.state == .open)
+  }
+
+  @Test func `an open one survives a restart`() {
+    let restored = CircuitBreaker(policy, memory: opened(at: 7 * second).memory)
+    #expect(restored == opened(at: 7 * second))
+    #expect(restored.state == .open)
+  }
+}
