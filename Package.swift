@@ -112,7 +112,7 @@ let checks: [Target] = [
   tests("WebTests", ["Web", "Market", "Daemon"]),
   tests("ResilienceTests", ["Resilience", "Market"]),
   tests("StoreTests", ["Store", "Market", "Daemon"]),
-  tests("VenuesTests", ["Venues", "CSimdJSON", "Web", "Market", "Daemon"]),
+  tests("VenuesTests", ["Venues", "CBotan", "CSimdJSON", "Web", "Market", "Daemon"]),
   tests("IngestingTests", ["Ingesting", "Venues", "Web", "Bus", "Market", "Daemon"]),
   tests("ScanningTests", ["Scanning", "Bus", "Market", "Daemon"]),
   tests("ExecutingTests", ["Executing", "Store", "Bus", "Market", "Daemon"]),

@@ -21,6 +21,8 @@ struct RESTConnection: Sendable {
   let endpoint: Endpoint
   let transport: VenueTransport
   var timeoutMilliseconds = 30_000
+  /// Header fields that sign a request, by its method and address; nil where requests go unsigned.
+  var authorise: (@Sendable (_ method: String, _ url: String) throws(VenueError) -> HTTPHeaders)?
 
   /// Asks, and reads the answer.
   func get<Value: Sendable>(
@@ -49,7 +51,9 @@ struct RESTConnection: Sendable {
   /// Coinbase answers 400 where there is no `User-Agent`.
   private static var headers: HTTPHeaders { ["Accept": "application/json", "User-Agent": "bulkhead"] }
 
-  private func send(_ kind: String, _ request: HTTPRequest) async throws(VenueError) -> HTTPResponse {
+  private func send(_ kind: String, _ unsigned: HTTPRequest) async throws(VenueError) -> HTTPResponse {
+    var request = unsigned
+    for (name, value) in try authorise?(request.method, request.url) ?? [:] { request.headers[name] = value }
     let response: HTTPResponse
     do {
       response = try await transport.send(request)
@@ -85,12 +89,14 @@ struct RESTConnection: Sendable {
     do { return try parse(Wire(document.root)) } catch { throw error.error(venue, kind) }
   }
 
-  /// The status, and the venue's own words: `{"error":…}`, `{"code":…,"msg":…}`, `{"message":…}`.
+  /// The status, and the venue's own words: `{"error":…}`, `{"code":…,"msg":…}`, `{"message":…}`, or these inside an
+  /// `{"error":{…}}`.
   private static func problem(of response: HTTPResponse) -> String {
     let status = "HTTP \(response.status)"
-    guard let root = try? JSONDocument(response.body).root, root.kind == .object else { return status }
+    guard let outer = try? JSONDocument(response.body).root, outer.kind == .object else { return status }
+    let root = outer["error"].flatMap { $0.kind == .object ? $0 : nil } ?? outer
     var words: [String] = []
-    if let code = root["code"]?.decimalText { words.append("code \(code.prefix(12))") }
+    if let code = root["code"]?.decimalText { words.append("code \(code.prefix(60))") }
     for name in ["error", "errorMsg", "msg", "message"] {
       if let text = root[name]?.string, !text.isEmpty {
         words.append(quotedExcerpt(text, charactersMax: 200))

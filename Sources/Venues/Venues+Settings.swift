@@ -28,6 +28,7 @@ extension Venues {
     }
     self.init([
       PolymarketREST(settings: settings, runDirectory: runDirectory, transport: transport),
+      KalshiREST(settings: settings, runDirectory: runDirectory, transport: transport),
       BinanceREST(endpoint: endpoint("binance"), transport: transport),
       CoinbaseREST(endpoint: endpoint("coinbase"), transport: transport),
     ])

@@ -25,6 +25,14 @@ enum Shared {
     path("venues/fixtures/" + name).flatMap { FileManager.default.contents(atPath: $0) }.map { Array($0) }
   }
 
+  /// The names of a venue's fixtures that a pattern accepts, sorted; none (and a printed reason) where there are none.
+  static func fixtures(in venue: String, named accepts: (String) -> Bool) -> [String] {
+    guard let folder = path("venues/fixtures/" + venue) else { return [] }
+    let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter(accepts).sorted()
+    if names.isEmpty { print("skipped: nothing of that name in \(folder)") }
+    return names
+  }
+
   /// What `gzip -dc` makes of a file.
   static func unzipped(_ relative: String) throws -> [UInt8]? {
     guard let path = path(relative) else { return nil }

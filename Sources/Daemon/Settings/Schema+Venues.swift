@@ -33,6 +33,36 @@ extension Schema {
       "polymarket", "request_timeout_s", .integer(1...600), default: "30", unit: "s", "the limit of one REST request"),
   ]
 
+  /// Kalshi.
+  static let kalshi: [SettingDefinition] = [
+    SettingDefinition(
+      "kalshi", "rest_url", .url(web), default: "simulator:/kalshi/trade-api/v2", "base URL of the REST interface"),
+    SettingDefinition(
+      "kalshi", "websocket_url", .url(stream), default: "simulator-ws:/kalshi/trade-api/ws/v2", "URL of the stream"),
+    SettingDefinition(
+      "kalshi", "key_id", .text, default: "",
+      "the id of the key that signs requests; the venue itself streams to nobody without"),
+    SettingDefinition(
+      "kalshi", "key_file", .text, default: "", "the file that holds the private RSA key in PEM"),
+    SettingDefinition(
+      "kalshi", "markets_per_connection", .integer(1...100_000), default: "500", unit: "markets",
+      "how many markets one stream connection watches"),
+    SettingDefinition(
+      "kalshi", "markets_per_request", .integer(1...10_000), default: "100", unit: "markets",
+      "how many markets one subscription request names"),
+    SettingDefinition(
+      "kalshi", "silence_s", .integer(1...3600), default: "30", unit: "s",
+      "a stream connection that is silent for longer is replaced"),
+    SettingDefinition(
+      "kalshi", "metadata_refresh_s", .integer(1...86_400), default: "60", unit: "s",
+      "how often the market catalogue is read again"),
+    SettingDefinition(
+      "kalshi", "trade_age_max_s", .integer(1...31_536_000), default: "300", unit: "s",
+      "trades older than this are not published"),
+    SettingDefinition(
+      "kalshi", "request_timeout_s", .integer(1...600), default: "30", unit: "s", "the limit of one REST request"),
+  ]
+
   /// Binance.
   static let binance: [SettingDefinition] = [
     SettingDefinition(

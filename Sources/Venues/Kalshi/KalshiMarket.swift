@@ -1,0 +1,117 @@
+public import Market
+
+/// Where a Kalshi market is in its life, as answers call it (the filter of a request uses other words).
+public enum KalshiStatus: String, Hashable, Sendable, CaseIterable {
+  case initialized, inactive, active, closed, determined, disputed, amended, finalized
+
+  /// Whether it takes orders.
+  public var isOpen: Bool { self == .active }
+
+  /// Whether trading is over.
+  public var isOver: Bool {
+    switch self {
+    case .initialized, .inactive, .active: false
+    case .closed, .determined, .disputed, .amended, .finalized: true
+    }
+  }
+}
+
+/// A Kalshi market: what all venues have, and what only this one says.
+public struct KalshiMarket: Hashable, Sendable {
+  /// As every venue's markets are described; its `tick` is the finest step of `grid`.
+  public var market: PredictionMarket
+  /// Where it is in its life.
+  public var status: KalshiStatus
+  /// The prices that it takes.
+  public var grid: PriceGrid
+  /// The best bid for YES; nil where there is none (the venue writes 0).
+  public var yesBid: Level?
+  /// The best offer of YES; nil where there is none (the venue writes 1).
+  public var yesAsk: Level?
+  /// The last price of YES; nil where it was never traded (the venue writes 0).
+  public var lastPrice: Price?
+  /// What was traded in all its life, in contracts.
+  public var volume: Quantity?
+  /// What was traded in the last 24 hours, in contracts.
+  public var volume24h: Quantity?
+  /// Contracts that are held.
+  public var openInterest: Quantity?
+  /// How the strikes are to be read, such as `greater` or `between`; nil where it has none.
+  public var strikeType: String?
+  /// The lower strike, exactly as it was written.
+  public var floorStrike: String?
+  /// The upper strike, likewise.
+  public var capStrike: String?
+  /// When trading begins.
+  public var opensAt: Timestamp?
+  /// When the venue expects to know the result.
+  public var expectedExpirationAt: Timestamp?
+  /// `yes`, `no`, `scalar`, or empty where it is not known.
+  public var result: String
+  /// What YES pays, once it is known.
+  public var settlementValue: Price?
+  /// The rules, first and second part.
+  public var rules: [String]
+
+  /// What NO's best bid is: the best offer of YES, turned round.
+  public var noBid: Level? { yesAsk.map { Level(price: $0.price.complement, quantity: $0.quantity) } }
+  /// What NO's best offer is: the best bid for YES, turned round.
+  public var noAsk: Level? { yesBid.map { Level(price: $0.price.complement, quantity: $0.quantity) } }
+}
+
+/// How a series or an event charges.
+public struct KalshiFees: Hashable, Sendable {
+  /// Such as `quadratic`, `quadratic_with_maker_fees`, `flat`.
+  public var type: String
+  /// What the formula is multiplied by.
+  public var multiplier: Price
+
+  /// Fees by their parts.
+  public init(type: String, multiplier: Price) {
+    self.type = type
+    self.multiplier = multiplier
+  }
+
+  /// What holds where the venue has not said: the ordinary formula, because fees that are unknown are not zero.
+  public static let ordinary = KalshiFees(type: "quadratic", multiplier: .one)
+
+  /// As the scanners plan with it: `0.07 · C · P · (1 − P) · multiplier` for takers.
+  ///
+  /// `flat` has no formula in the documentation; it is planned as the ordinary one.
+  public var schedule: FeeSchedule {
+    let rate = Int128(7_000_000) * Int128(multiplier.raw) / Int128(fixedPointScale)
+    return FeeSchedule(rate: Price(raw: Int64(rate)), exponent: 1, takerOnly: !type.contains("maker_fees"))
+  }
+}
+
+/// A Kalshi series: what recurring events have in common.
+public struct KalshiSeries: Hashable, Sendable {
+  /// The venue's name of it.
+  public var ticker: String
+  /// For people.
+  public var title: String
+  /// Such as `Crypto`.
+  public var category: String
+  /// Such as `hourly`.
+  public var frequency: String
+  /// What it charges.
+  public var fees: KalshiFees
+}
+
+/// A Kalshi event: markets about one question.
+public struct KalshiEvent: Hashable, Sendable {
+  /// The venue's name of it.
+  public var ticker: String
+  /// The series that it belongs to.
+  public var seriesTicker: String
+  /// For people.
+  public var title: String
+  /// For people, the second line.
+  public var subtitle: String
+  /// Such as `Crypto`.
+  public var category: String
+  /// Whether at most one of its markets can resolve to YES; that one of them will is not promised.
+  public var isMutuallyExclusive: Bool
+  /// Its markets that could be read.
+  public var markets: [KalshiMarket]
+}
