@@ -9,14 +9,18 @@ package final class Simulator {
   package enum Channel: Hashable, Sendable {
     /// Polymarket's `/ws/market`.
     case polymarketMarket
-    /// Binance's `/ws` and `/stream`, with the streams that the path or the query names.
-    case binance(isCombined: Bool, streams: [String])
+    /// A crypto exchange's stream, by its place among `Simulator.wires`.
+    ///
+    /// At Binance the path or the query may name streams, and `/stream` wraps what it tells.
+    case spot(Int, isCombined: Bool = false, streams: [String] = [])
   }
 
   /// What is done with a client after it spoke.
   package enum Reaction: Sendable {
     /// A text frame for it alone.
     case reply([UInt8])
+    /// Text frames for it alone, in order.
+    case replies([[UInt8]])
     /// Nothing is said.
     case nothing
     /// It broke a rule.
@@ -26,11 +30,17 @@ package final class Simulator {
   package var world: World
   private var desk = OrderDesk()
   private var channels = MarketChannels()
-  private var streams = BinanceStreams()
+  private var feeds: [StreamDesk] = Simulator.wires.map { StreamDesk($0) }
+  private var closings: [(session: Int, reason: String)] = []
   private var kinds: [Int: Channel] = [:]
   private var sessionCount = 0
   private let hasher = BookHasher()
   private var playback: Playback?
+
+  /// How the exchanges' streams are spoken, each at its own path.
+  private static let wires: [any StreamWire] = [
+    BinanceWire(), CoinbaseWire(), KrakenWire(), OKXWire(isBusiness: false), OKXWire(isBusiness: true), BybitWire(),
+  ]
 
   /// Set while a subscriber has too much to take: a recording at full speed waits for it.
   package var isHeld = false
@@ -67,13 +77,29 @@ package final class Simulator {
         ?? .clobError("not found", status: 404)
     case ("binance", "api"):
       guard path.next() == "v3" else { return .text("", status: 404) }
-      return BinanceRoutes(now: world.now, history: world.spot).answer(request, path.rest)
+      return BinanceRoutes(desk: spot(.binance)).answer(request, path.rest)
+    case ("binance", "fapi"), ("binance", "dapi"), ("binance", "eapi"):
+      return path.rest.last == "exchangeInfo" ? BinanceRoutes.emptyExchangeInfo(world.now) : .text("", status: 404)
     case ("coinbase", let first?):
-      return CoinbaseRoutes(now: world.now, history: world.spot).answer(request, [first] + path.rest)
-    case (nil, nil): return .text("Bulkhead simulator: /polymarket, /binance, /coinbase\n")
+      return CoinbaseRoutes(desk: spot(.coinbase)).answer(request, [first] + path.rest)
+    case ("kraken", "0"):
+      guard path.next() == "public" else { return KrakenRoutes.refusal("EGeneral:Unknown method") }
+      return KrakenRoutes(desk: spot(.kraken)).answer(request, path.rest)
+    case ("okx", "api"):
+      guard path.next() == "v5" else { return OKXRoutes.refusal("50404", "Not Found", status: 404) }
+      return OKXRoutes(desk: spot(.okx)).answer(request, path.rest)
+    case ("bybit", "v5"): return BybitRoutes(desk: spot(.bybit)).answer(request, path.rest)
+    case ("coingecko", "api"):
+      guard path.next() == "v3" else { return .text("", status: 404) }
+      return CoinGeckoRoutes(desk: spot(.coingecko)).answer(request, path.rest)
+    case (nil, nil):
+      let names = Venue.allCases.map { "/" + $0.rawValue }
+      return .text("Bulkhead simulator: \(names.joined(separator: ", "))\n")
     default: return .text("not found\n", status: 404)
     }
   }
+
+  private func spot(_ venue: Venue) -> SpotDesk { SpotDesk(venue: venue, history: world.spot, now: world.now) }
 
   // MARK: WebSockets
 
@@ -84,30 +110,39 @@ package final class Simulator {
     case ["polymarket", "ws", "market"]: return .polymarketMarket
     case ["binance", "stream"]:
       let names = request.query("streams")?.split(separator: "/").map(String.init) ?? []
-      return .binance(isCombined: true, streams: names)
+      return .spot(0, isCombined: true, streams: names)
+    case ["coinbase", "feed"]: return .spot(1)
+    case ["kraken", "v2"]: return .spot(2)
+    case ["okx", "ws", "v5", "public"]: return .spot(3)
+    case ["okx", "ws", "v5", "business"]: return .spot(4)
+    case ["bybit", "v5", "public", "spot"]: return .spot(5)
     default:
       guard parts.count >= 2, parts[0] == "binance", parts[1] == "ws" else { return nil }
-      return .binance(isCombined: false, streams: Array(parts.dropFirst(2)))
+      return .spot(0, streams: Array(parts.dropFirst(2)))
     }
   }
 
   /// Begins a session.
-  /// - Returns: its number, never used before.
-  package func open(_ channel: Channel) -> Int {
+  /// - Returns: its number, never used before, and what it is told at once.
+  package func open(_ channel: Channel) -> (session: Int, Reaction) {
     sessionCount += 1
     kinds[sessionCount] = channel
     switch channel {
-    case .polymarketMarket: channels.open(sessionCount)
-    case .binance(let isCombined, let names): streams.open(sessionCount, isCombined: isCombined, streams: names)
+    case .polymarketMarket:
+      channels.open(sessionCount)
+      return (sessionCount, .nothing)
+    case .spot(let feed, let isCombined, let names):
+      let replies = feeds[feed].open(
+        sessionCount, isCombined: isCombined, topics: names.compactMap(BinanceWire.topic), world.spot, world.now)
+      return (sessionCount, Simulator.reaction(replies))
     }
-    return sessionCount
   }
 
   /// Ends a session.
   package func close(_ session: Int) {
     switch kinds.removeValue(forKey: session) {
     case .polymarketMarket: channels.close(session, &world)
-    case .binance: streams.close(session)
+    case .spot(let feed, _, _): feeds[feed].close(session)
     case nil: break
     }
   }
@@ -119,12 +154,29 @@ package final class Simulator {
     switch kinds[session] {
     case .polymarketMarket:
       return channels.receive(text, from: session, &world).map(Reaction.reply) ?? .nothing
-    case .binance:
-      guard let answer = streams.receive(text, from: session, now: world.now) else {
-        return .close(code: WebSocketCloseCode.policy, reason: "Too many requests")
-      }
-      return answer.isEmpty ? .nothing : .reply(answer)
+    case .spot(let feed, _, _):
+      return Simulator.reaction(feeds[feed].receive(text, from: session, world.spot, world.now))
     case nil: return .nothing
+    }
+  }
+
+  private static func reaction(_ replies: [StreamReply]) -> Reaction {
+    var texts: [[UInt8]] = []
+    for reply in replies {
+      switch reply {
+      case .text(let text): texts.append(text)
+      case .close(let code, let reason): return .close(code: code, reason: reason)
+      }
+    }
+    return texts.isEmpty ? .nothing : .replies(texts)
+  }
+
+  /// Whose stream a session is.
+  package func venue(of session: Int) -> Venue? {
+    switch kinds[session] {
+    case .polymarketMarket: .polymarket
+    case .spot(let feed, _, _): feeds[feed].wire.venue
+    case nil: nil
     }
   }
 
@@ -138,21 +190,33 @@ package final class Simulator {
   }
 
   /// Hands out everything that must be sent, in order, and forgets it.
-  /// - Parameter deliver: gets a session and a text frame; the bytes are valid during the call.
+  /// - Parameter deliver: gets a session, a text frame, and whether it is a mere sign of life; the bytes are valid during
+  ///   the call.
   /// - Returns: the beginnings and ends of planted arbitrages, whose frames were delivered.
-  package func drain(_ deliver: (Int, UnsafeRawBufferPointer) -> Void) -> [PlantNotice] {
-    streams.advance(to: world.now, world.spot) { session, bytes in bytes.withUnsafeBytes { deliver(session, $0) } }
+  package func drain(_ deliver: (Int, UnsafeRawBufferPointer, _ isLifeSign: Bool) -> Void) -> [PlantNotice] {
+    for feed in feeds.indices {
+      feeds[feed].advance(
+        to: world.now, world.spot,
+        deliver: { session, bytes, isLifeSign in bytes.withUnsafeBytes { deliver(session, $0, isLifeSign) } },
+        end: { closings.append(($0, $1)) })
+    }
     let notices = world.outbox.plantNotices
     if !world.outbox.frames.isEmpty {
       world.outbox.writer.bytes.withUnsafeBytes { bytes in
         for frame in world.outbox.frames {
           let part = UnsafeRawBufferPointer(rebasing: bytes[frame.bytes])
-          channels.route(frame) { deliver($0, part) }
+          channels.route(frame) { deliver($0, part, false) }
         }
       }
     }
     for market in world.outbox.retired { channels.forget(market: market, &world) }
     world.outbox.removeAll()
     return notices
+  }
+
+  /// Hands out sessions that broke a rule by saying nothing, and forgets them.
+  package func takeClosings() -> [(session: Int, reason: String)] {
+    defer { closings.removeAll() }
+    return closings
   }
 }

@@ -151,9 +151,12 @@ public final class SimulatorService {
 
   /// Appends everything that the simulator wants to say to what its peers get at the end of the turn.
   private func collect() {
-    notices += simulator.drain { session, text in
+    notices += simulator.drain { session, text, _ in
       guard peers[session] != nil else { return }
       append(text, to: session)
+    }
+    for closing in simulator.takeClosings() {
+      peers[closing.session]?.socket.close(code: WebSocketCloseCode.policy, reason: closing.reason)
     }
   }
 
@@ -203,9 +206,9 @@ public final class SimulatorService {
   }
 
   private func accept(_ socket: WebSocketPeer, _ channel: Simulator.Channel) {
-    let session = simulator.open(channel)
-    let isBinance = if case .binance = channel { true } else { false }
-    peers[session] = Peer(socket: socket, isBinance: isBinance)
+    let (session, reaction) = simulator.open(channel)
+    peers[session] = Peer(socket: socket, isBinance: simulator.venue(of: session) == .binance)
+    react(reaction, to: session, socket)
     read(session)
   }
 
@@ -226,8 +229,13 @@ public final class SimulatorService {
 
   private func hear(_ text: UnsafeRawBufferPointer, from session: Int, _ socket: WebSocketPeer) {
     collect()
-    switch simulator.receive(text, from: session) {
+    react(simulator.receive(text, from: session), to: session, socket)
+  }
+
+  private func react(_ reaction: Simulator.Reaction, to session: Int, _ socket: WebSocketPeer) {
+    switch reaction {
     case .reply(let bytes): bytes.withUnsafeBytes { append($0, to: session) }
+    case .replies(let texts): for text in texts { text.withUnsafeBytes { append($0, to: session) } }
     case .nothing: break
     case .close(let code, let reason): socket.close(code: code, reason: reason)
     }

@@ -12,21 +12,38 @@ final class Listener {
 
   init(_ venue: Venue, _ channel: Simulator.Channel = .polymarketMarket) {
     self.venue = venue
-    session = venue.simulator.open(channel)
+    let opened = venue.simulator.open(channel)
+    session = opened.session
+    take(opened.1)
   }
 
-  func say(_ text: String) {
-    drain()
-    switch Array(text.utf8).withUnsafeBytes({ venue.simulator.receive($0, from: session) }) {
+  /// By the path that a client connects to.
+  convenience init(_ venue: Venue, path: String, query: [(name: String, value: String)] = []) throws {
+    let channel = venue.simulator.channel(of: HTTPServerRequest(path: path, query: query))
+    self.init(venue, try #require(channel))
+  }
+
+  private func take(_ reaction: Simulator.Reaction) {
+    switch reaction {
     case .reply(let bytes): texts.append(String(decoding: bytes, as: UTF8.self))
+    case .replies(let replies): texts += replies.map { String(decoding: $0, as: UTF8.self) }
     case .nothing: break
     case .close(let code, _): texts.append("close \(code)")
     }
   }
 
+  func say(_ text: String) {
+    drain()
+    take(Array(text.utf8).withUnsafeBytes { venue.simulator.receive($0, from: session) })
+  }
+
   func drain() {
-    _ = venue.simulator.drain { session, bytes in
+    _ = venue.simulator.drain { session, bytes, _ in
       if session == self.session { texts.append(String(decoding: bytes, as: UTF8.self)) }
+    }
+    for closing in venue.simulator.takeClosings() where closing.session == session {
+      texts.append("close: \(closing.reason)")
+      venue.simulator.close(session)
     }
   }
 
@@ -150,7 +167,8 @@ final class Listener {
 
   @Test func `Binance's streams are subscribed, wrapped and bounded`() throws {
     let venue = try Venue()
-    let listener = Listener(venue, .binance(isCombined: true, streams: ["btcusdt@trade"]))
+    let listener = try Listener(
+      venue, path: "/binance/stream", query: [(name: "streams", value: "btcusdt@trade")])
     listener.say(
       "{\"method\":\"SUBSCRIBE\",\"params\":[\"ethusdt@bookTicker\",\"btcusdt@kline_1m\",\"solusdt@ticker\"],\"id\":7}")
     #expect(listener.texts.last == "{\"result\":null,\"id\":7}")

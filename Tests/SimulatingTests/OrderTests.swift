@@ -118,7 +118,7 @@ import Web
     for _ in 0..<5000 {
       venue.now = venue.now.advanced(byNanoseconds: 20_000_000)
       venue.simulator.advance(to: venue.now)
-      _ = venue.simulator.drain { _, _ in }
+      _ = venue.simulator.drain { _, _, _ in }
       status = try venue.object("/polymarket/clob/data/order/\(id)")["status"] as? String ?? ""
       if status == "MATCHED" { break }
     }

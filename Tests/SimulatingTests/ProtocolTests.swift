@@ -277,7 +277,7 @@ final class Venue {
     #expect(price["symbol"] as? String == "ETHUSDT" && price["price"] is String)
     let book = try venue.object("/binance/api/v3/ticker/bookTicker", [("symbol", "ETHUSDT")])
     #expect(Double(book["bidPrice"] as? String ?? "") ?? 1 < Double(book["askPrice"] as? String ?? "") ?? 0)
-    #expect(try venue.list("/binance/api/v3/ticker/price").count == 3)
+    #expect(try venue.list("/binance/api/v3/ticker/price").count == 8)
     #expect(try venue.list("/binance/api/v3/ticker/price", [("symbols", "[\"BTCUSDT\",\"SOLUSDT\"]")]).count == 2)
     let trades = try venue.list("/binance/api/v3/trades", [("symbol", "BTCUSDT"), ("limit", "5")])
     let ids = trades.compactMap { $0["id"] as? Int64 }

@@ -5,16 +5,21 @@ import Synchronization
 import Testing
 import Web
 
-/// Whether a thread shall end.
+/// Whether a thread shall end, and whether it has.
 final class StopFlag: Sendable {
-  private let flag = Mutex(false)
-  var isSet: Bool { flag.withLock { $0 } }
-  func set() { flag.withLock { $0 = true } }
+  private let state = Mutex((isSet: false, hasEnded: false))
+  var isSet: Bool { state.withLock { $0.isSet } }
+  var hasEnded: Bool { state.withLock { $0.hasEnded } }
+  func set() { state.withLock { $0.isSet = true } }
+  func end() { state.withLock { $0.hasEnded = true } }
 }
 
-/// Serves on a port of the system's choice, on a thread of its own, until the flag is set.
-func serve(_ options: SimulatorOptions, until stop: StopFlag) async throws -> UInt16 {
-  try await withCheckedThrowingContinuation { continuation in
+/// Serves on a port of the system's choice, on a thread of its own that has ended when the body is through.
+func serving<Result: Sendable>(
+  _ options: SimulatorOptions, _ body: (UInt16) async throws -> Result
+) async throws -> Result {
+  let stop = StopFlag()
+  let port: UInt16 = try await withCheckedThrowingContinuation { continuation in
     let thread = Thread {
       do {
         let service = try SimulatorService(options: options, host: "127.0.0.1", port: 0)
@@ -24,20 +29,31 @@ func serve(_ options: SimulatorOptions, until stop: StopFlag) async throws -> UI
       } catch {
         continuation.resume(throwing: error)
       }
+      stop.end()
     }
     thread.start()
   }
+  let result: Swift.Result<Result, any Error>
+  do {
+    result = .success(try await body(port))
+  } catch {
+    result = .failure(error)
+  }
+  stop.set()
+  while !stop.hasEnded { await Task.yield() }
+  return try result.get()
 }
 
 @Suite struct ServiceTests {
   @Test(.timeLimit(.minutes(10)))
   func `over real sockets a subscriber's books follow the venue's, and an order moves them`() async throws {
-    let stop = StopFlag()
-    defer { stop.set() }
     var options = SimulatorOptions()
     options.markets = 60
     options.events = 10
-    let port = try await serve(options, until: stop)
+    try await serving(options) { port in try await follow(port) }
+  }
+
+  private func follow(_ port: UInt16) async throws {
     let base = "http://127.0.0.1:\(port)"
     let client = HTTPClient()
     let listing = try await client.send(

@@ -75,10 +75,37 @@ import Testing
     }
   }
 
+  @Test func `every price lies on its coin's grid, and no two coins move alike`() {
+    for coin in Coin.allCases {
+      let closes = (0..<200).map { prices.boundary(coin, minute: minute - Int64($0)) }
+      #expect(closes.allSatisfy { $0 > 0 && $0 % coin.tick == 0 })
+      #expect(Set(closes).count > 20, "\(coin) stands still")
+    }
+    let moves = Coin.allCases.map { coin in
+      (0..<60).map { prices.boundary(coin, minute: minute - $0) > prices.boundary(coin, minute: minute - $0 - 1) }
+    }
+    #expect(Set(moves).count == moves.count)
+  }
+
+  @Test func `months, weeks and local days begin where the calendar says`() {
+    func second(_ text: String) -> Int64 { (try? Timestamp(rfc3339: text))?.seconds ?? -1 }
+    let day = SpotBar(seconds: 86_400)
+    #expect(day.start(of: second("2026-11-21T20:15:00Z")) == second("2026-11-21T00:00:00Z"))
+    let month = SpotBar(months: 1)
+    #expect(month.start(of: second("2026-02-28T23:59:59Z")) == second("2026-02-01T00:00:00Z"))
+    #expect(month.start(second("2025-12-01T00:00:00Z"), plus: 3) == second("2026-03-01T00:00:00Z"))
+    #expect(month.start(second("2026-01-01T00:00:00Z"), plus: -1) == second("2025-12-01T00:00:00Z"))
+    let quarter = SpotBar(months: 3)
+    #expect(quarter.start(of: second("2026-11-21T20:15:00Z")) == second("2026-10-01T00:00:00Z"))
+    let week = SpotBar(seconds: 604_800, shift: 4 * 86_400)
+    #expect(week.start(of: second("2026-11-22T23:00:00Z")) == second("2026-11-16T00:00:00Z"))
+  }
+
   @Test func `prices wander as those of coins do`() {
     let closes = (0..<1440).map { prices.boundary(.btc, minute: minute - Int64($0)) }
     let moves = zip(closes, closes.dropFirst()).map { abs($0 - $1) }
+    let coinTick = Coin.btc.tick
     let mean = moves.reduce(0, +) / Int64(moves.count)
-    #expect((500...6000).contains(mean), "mean move of a minute \(mean) cents")
+    #expect((500...6000).contains(mean / coinTick), "mean move of a minute \(mean / coinTick) cents")
   }
 }

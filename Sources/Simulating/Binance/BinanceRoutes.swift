@@ -3,15 +3,16 @@ internal import Web
 
 /// Binance's spot market data: candles, prices, trades.
 struct BinanceRoutes {
-  let now: Timestamp
-  let history: SpotHistory
+  let desk: SpotDesk
 
-  /// Minutes of each interval; a month is that of the calendar.
-  static let intervals: [String: Int64] = [
-    "1m": 1, "3m": 3, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 240, "6h": 360, "8h": 480, "12h": 720,
-    "1d": 1440, "3d": 4320, "1w": 10_080,
+  private var now: Timestamp { desk.now }
+
+  /// The intervals; case matters.
+  static let intervals: [String: SpotBar] = [
+    "1s": SpotBar(seconds: 1), "1m": .minutes(1), "3m": .minutes(3), "5m": .minutes(5), "15m": .minutes(15),
+    "30m": .minutes(30), "1h": .hours(1), "2h": .hours(2), "4h": .hours(4), "6h": .hours(6), "8h": .hours(8),
+    "12h": .hours(12), "1d": .days(1), "3d": .days(3), "1w": .week, "1M": .month,
   ]
-  private static let mondayMinutes: Int64 = 4 * 1440
   private static let required = "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."
 
   /// Answers a request below `/binance/api/v3`.
@@ -27,9 +28,11 @@ struct BinanceRoutes {
     case ["ticker", "bookTicker"]: answer = tickers(request) { $0.bookTicker(of: $1, to: &$2) }
     case ["ticker", "24hr"]: answer = tickers(request) { $0.day(of: $1, to: &$2) }
     case ["trades"]: answer = trades(request)
+    case ["aggTrades"]: answer = aggregateTrades(request)
     default: answer = .text("", status: 404)
     }
     answer.headers["X-MBX-USED-WEIGHT-1M"] = "2"
+    answer.headers["X-MBX-USED-WEIGHT"] = "2"
     return answer
   }
 
@@ -47,7 +50,7 @@ struct BinanceRoutes {
   private func klines(_ request: HTTPServerRequest) -> HTTPServerResponse {
     guard let symbol = request.query("symbol") else { return BinanceRoutes.refusal(-1102, BinanceRoutes.required) }
     guard let coin = BinanceRoutes.coin(symbol) else { return BinanceRoutes.refusal(-1121, "Invalid symbol.") }
-    guard let minutes = request.query("interval").flatMap({ BinanceRoutes.intervals[$0] }) else {
+    guard let bar = request.query("interval").flatMap({ BinanceRoutes.intervals[$0] }) else {
       return BinanceRoutes.refusal(-1120, "Invalid interval.")
     }
     for name in ["startTime", "endTime", "limit"] where request.query(name) != nil && request.number(name) == nil {
@@ -56,54 +59,41 @@ struct BinanceRoutes {
     let limit = min(request.number("limit") ?? 500, 1000)
     guard limit > 0 else { return BinanceRoutes.refusal(-1130, "Data sent for parameter 'limit' is not valid.") }
     let end = min(request.number("endTime") ?? Int64.max, now.milliseconds)
-    let last = BinanceRoutes.start(of: SpotPrices.floorDivide(end, 60_000), minutes)
-    var first = last - (limit - 1) * minutes
+    let last = bar.start(of: SpotPrices.floorDivide(end, 1000))
+    var first = bar.start(last, plus: 1 - limit)
     if let start = request.number("startTime") {
       guard start <= end else { return .json("[]") }
-      first = BinanceRoutes.start(of: SpotPrices.floorDivide(start + 59_999, 60_000) + minutes - 1, minutes)
+      first = bar.firstStart(notBefore: SpotPrices.floorDivide(start + 999, 1000))
     }
-    first = max(first, BinanceRoutes.start(of: SpotPrices.firstMinute + minutes - 1, minutes))
     var writer = ByteWriter(capacity: 128 * Int(limit))
     writer.byte(0x5B)
-    var open = first
-    var count: Int64 = 0
-    while open <= last, count < limit,
-      let candle = history.candle(.binance, coin, start: open, minutes: minutes, now: now)
-    {
-      if count > 0 { writer.byte(0x2C) }
-      row(candle, open: open, minutes: minutes, to: &writer)
-      open += minutes
-      count += 1
+    desk.candles(coin, bar, oldestFirstFrom: first, to: last, count: limit) { start, candle in
+      if writer.count > 1 { writer.byte(0x2C) }
+      row(candle, start, bar, to: &writer)
     }
     writer.byte(0x5D)
     return .json(writer)
   }
 
-  /// The start of the interval that a minute lies in; weeks start on Mondays.
-  static func start(of minute: Int64, _ minutes: Int64) -> Int64 {
-    let shift = minutes == 10_080 ? mondayMinutes : 0
-    return SpotPrices.floorDivide(minute - shift, minutes) * minutes + shift
-  }
-
-  private func row(_ candle: SpotCandle, open: Int64, minutes: Int64, to writer: inout ByteWriter) {
+  private func row(_ candle: SpotCandle, _ start: Int64, _ bar: SpotBar, to writer: inout ByteWriter) {
     writer.byte(0x5B)
-    writer.integer(open * 60_000)
-    for cents in [candle.open, candle.high, candle.low, candle.close] {
+    writer.integer(start * 1000)
+    for price in [candle.open, candle.high, candle.low, candle.close] {
       writer.byte(0x2C)
-      writer.cents(cents)
+      writer.eight(price)
     }
     writer.byte(0x2C)
-    writer.coins(candle.volume)
+    writer.eight(candle.volume)
     writer.byte(0x2C)
-    writer.integer((open + minutes) * 60_000 - 1)
+    writer.integer(bar.start(start, plus: 1) * 1000 - 1)
     writer.byte(0x2C)
-    writer.coins(candle.quoteVolume)
+    writer.eight(candle.quoteVolume)
     writer.byte(0x2C)
     writer.integer(candle.trades)
     writer.byte(0x2C)
-    writer.coins(candle.volume / 2)
+    writer.eight(candle.volume / 2)
     writer.byte(0x2C)
-    writer.coins(candle.quoteVolume / 2)
+    writer.eight(candle.quoteVolume / 2)
     writer.raw(",\"0\"]")
   }
 
@@ -136,87 +126,66 @@ struct BinanceRoutes {
     return .json(writer)
   }
 
-  /// The last price in cents.
-  func last(_ coin: Coin) -> Int64 {
-    history.prices.price(coin, milliseconds: now.milliseconds) + SpotPrices.offset(.binance, coin)
-  }
-
   private func price(of coin: Coin, to writer: inout ByteWriter) {
     writer.raw("{\"symbol\":")
     writer.plain(BinanceRoutes.symbol(coin))
     writer.raw(",\"price\":")
-    writer.cents(last(coin))
+    writer.eight(desk.last(coin))
     writer.byte(0x7D)
   }
 
   private func bookTicker(of coin: Coin, to writer: inout ByteWriter) {
-    let quote = SpotQuote(coin, prices: history.prices, milliseconds: now.milliseconds)
     writer.raw("{\"symbol\":")
     writer.plain(BinanceRoutes.symbol(coin))
-    writer.raw(",\"bidPrice\":")
-    writer.cents(last(coin) - 1)
-    writer.raw(",\"bidQty\":")
-    writer.coins(Int128(quote.bidSize))
-    writer.raw(",\"askPrice\":")
-    writer.cents(last(coin))
-    writer.raw(",\"askQty\":")
-    writer.coins(Int128(quote.askSize))
+    writer.byte(0x2C)
+    quote(desk.quote(coin), to: &writer)
     writer.byte(0x7D)
+  }
+
+  private func quote(_ quote: SpotQuote, to writer: inout ByteWriter) {
+    writer.raw("\"bidPrice\":")
+    writer.eight(quote.bid)
+    writer.raw(",\"bidQty\":")
+    writer.eight(quote.bidSize)
+    writer.raw(",\"askPrice\":")
+    writer.eight(quote.ask)
+    writer.raw(",\"askQty\":")
+    writer.eight(quote.askSize)
   }
 
   private func day(of coin: Coin, to writer: inout ByteWriter) {
-    guard let candle = dayCandle(coin) else { return writer.raw("{}") }
-    let trade = SpotPrices.floorDivide(now.milliseconds, SpotPrices.tradeMilliseconds)
-    let quote = SpotQuote(coin, prices: history.prices, milliseconds: now.milliseconds)
+    let candle = desk.day(coin)
+    let trade = desk.trade(coin, desk.newestTrade)
     writer.raw("{\"symbol\":")
     writer.plain(BinanceRoutes.symbol(coin))
-    writer.raw(",\"priceChange\":")
-    writer.cents(candle.close - candle.open)
     writer.raw(",\"priceChangePercent\":\"")
-    writer.fixed(raw: Int64(Int128(candle.close - candle.open) * 10_000_000_000 / Int128(candle.open)), decimals: 3)
-    writer.raw("\",\"weightedAvgPrice\":")
-    writer.cents((candle.open + candle.close) / 2)
-    writer.raw(",\"prevClosePrice\":")
-    writer.cents(candle.open)
-    writer.raw(",\"lastPrice\":")
-    writer.cents(candle.close)
-    writer.raw(",\"lastQty\":")
-    writer.coins(Int128(history.prices.quantity(coin, trade: trade)))
-    writer.raw(",\"bidPrice\":")
-    writer.cents(last(coin) - 1)
-    writer.raw(",\"bidQty\":")
-    writer.coins(Int128(quote.bidSize))
-    writer.raw(",\"askPrice\":")
-    writer.cents(last(coin))
-    writer.raw(",\"askQty\":")
-    writer.coins(Int128(quote.askSize))
-    writer.raw(",\"openPrice\":")
-    writer.cents(candle.open)
-    writer.raw(",\"highPrice\":")
-    writer.cents(candle.high)
-    writer.raw(",\"lowPrice\":")
-    writer.cents(candle.low)
+    writer.fixed(raw: candle.changePercent, decimals: 3)
+    writer.byte(0x22)
+    let prices: [(StaticString, Int64)] = [
+      (",\"priceChange\":", candle.close - candle.open), (",\"weightedAvgPrice\":", candle.mean),
+      (",\"prevClosePrice\":", candle.open), (",\"lastPrice\":", candle.close), (",\"lastQty\":", trade.quantity),
+      (",\"openPrice\":", candle.open), (",\"highPrice\":", candle.high), (",\"lowPrice\":", candle.low),
+    ]
+    for (name, price) in prices {
+      writer.raw(name)
+      writer.eight(price)
+    }
+    writer.byte(0x2C)
+    quote(desk.quote(coin), to: &writer)
     writer.raw(",\"volume\":")
-    writer.coins(candle.volume)
+    writer.eight(candle.volume)
     writer.raw(",\"quoteVolume\":")
-    writer.coins(candle.quoteVolume)
-    writer.raw(",\"openTime\":")
-    writer.integer(now.milliseconds - 86_400_000)
-    writer.raw(",\"closeTime\":")
-    writer.integer(now.milliseconds)
-    writer.raw(",\"firstId\":")
-    writer.integer(trade - Int64(candle.trades))
-    writer.raw(",\"lastId\":")
-    writer.integer(trade)
-    writer.raw(",\"count\":")
-    writer.integer(candle.trades)
+    writer.eight(candle.quoteVolume)
+    let numbers: [(StaticString, Int64)] = [
+      (",\"openTime\":", now.milliseconds - 86_400_000), (",\"closeTime\":", now.milliseconds),
+      (",\"firstId\":", trade.number - Int64(candle.trades)), (",\"lastId\":", trade.number),
+      (",\"count\":", Int64(candle.trades)),
+    ]
+    for (name, number) in numbers {
+      writer.raw(name)
+      writer.integer(number)
+    }
     writer.byte(0x7D)
-  }
-
-  /// The last 24 hours in whole minutes, with the minute that is open.
-  func dayCandle(_ coin: Coin) -> SpotCandle? {
-    let minute = SpotPrices.floorDivide(now.milliseconds, 60_000)
-    return history.candle(.binance, coin, start: minute - 1439, minutes: 1440, now: now)
   }
 
   // MARK: Trades
@@ -225,27 +194,57 @@ struct BinanceRoutes {
     guard let symbol = request.query("symbol") else { return BinanceRoutes.refusal(-1102, BinanceRoutes.required) }
     guard let coin = BinanceRoutes.coin(symbol) else { return BinanceRoutes.refusal(-1121, "Invalid symbol.") }
     let limit = max(1, min(request.number("limit") ?? 500, 1000))
-    let last = SpotPrices.floorDivide(now.milliseconds, SpotPrices.tradeMilliseconds)
-    var writer = ByteWriter(capacity: 160 * Int(limit))
+    return list(coin, from: desk.newestTrade - limit + 1, count: limit, isAggregate: false)
+  }
+
+  /// From an id, from a time, or the newest.
+  private func aggregateTrades(_ request: HTTPServerRequest) -> HTTPServerResponse {
+    guard let symbol = request.query("symbol") else { return BinanceRoutes.refusal(-1102, BinanceRoutes.required) }
+    guard let coin = BinanceRoutes.coin(symbol) else { return BinanceRoutes.refusal(-1121, "Invalid symbol.") }
+    let limit = max(1, min(request.number("limit") ?? 500, 1000))
+    var first = desk.newestTrade - limit + 1
+    var last = desk.newestTrade
+    if let id = request.number("fromId") {
+      first = id
+    } else {
+      let length = SpotPrices.tradeMilliseconds
+      if let end = request.number("endTime") {
+        last = min(last, SpotPrices.floorDivide(end, length))
+        first = last - limit + 1
+      }
+      if let start = request.number("startTime") { first = SpotPrices.floorDivide(start + length - 1, length) }
+    }
+    return list(coin, from: first, count: min(limit, last - first + 1), isAggregate: true)
+  }
+
+  private func list(_ coin: Coin, from first: Int64, count: Int64, isAggregate: Bool) -> HTTPServerResponse {
+    var writer = ByteWriter(capacity: 160 * Int(max(0, count)))
     writer.byte(0x5B)
-    for number in (last - limit + 1)...last {
-      if number > last - limit + 1 { writer.byte(0x2C) }
-      let time = number * SpotPrices.tradeMilliseconds
-      let cents = history.prices.price(coin, milliseconds: time) + SpotPrices.offset(.binance, coin)
-      let quantity = history.prices.quantity(coin, trade: number)
-      writer.raw("{\"id\":")
+    let start = max(first, SpotDesk.firstTrade)
+    for number in stride(from: start, through: min(first + count - 1, desk.newestTrade), by: 1) {
+      if number > start { writer.byte(0x2C) }
+      let trade = desk.trade(coin, number)
+      if isAggregate { writer.raw("{\"a\":") } else { writer.raw("{\"id\":") }
       writer.integer(number)
-      writer.raw(",\"price\":")
-      writer.cents(cents)
-      writer.raw(",\"qty\":")
-      writer.coins(Int128(quantity))
-      writer.raw(",\"quoteQty\":")
-      writer.coins(Int128(quantity) * Int128(cents) / 100)
-      writer.raw(",\"time\":")
-      writer.integer(time)
-      writer.raw(",\"isBuyerMaker\":")
-      writer.boolean(history.prices.isBuyerMaker(coin, trade: number))
-      writer.raw(",\"isBestMatch\":true}")
+      if isAggregate { writer.raw(",\"p\":") } else { writer.raw(",\"price\":") }
+      writer.eight(trade.price)
+      if isAggregate { writer.raw(",\"q\":") } else { writer.raw(",\"qty\":") }
+      writer.eight(trade.quantity)
+      if isAggregate {
+        writer.raw(",\"f\":")
+        writer.integer(number)
+        writer.raw(",\"l\":")
+        writer.integer(number)
+        writer.raw(",\"T\":")
+      } else {
+        writer.raw(",\"quoteQty\":")
+        writer.eight(Int128(trade.quantity) * Int128(trade.price) / Int128(fixedPointScale))
+        writer.raw(",\"time\":")
+      }
+      writer.integer(trade.milliseconds)
+      if isAggregate { writer.raw(",\"m\":") } else { writer.raw(",\"isBuyerMaker\":") }
+      writer.boolean(trade.isBuyerMaker)
+      if isAggregate { writer.raw(",\"M\":true}") } else { writer.raw(",\"isBestMatch\":true}") }
     }
     writer.byte(0x5D)
     return .json(writer)
@@ -253,53 +252,31 @@ struct BinanceRoutes {
 
   private func exchangeInfo() -> HTTPServerResponse {
     let symbols = Coin.allCases.map { coin in
-      "{\"symbol\":\"\(BinanceRoutes.symbol(coin))\",\"status\":\"TRADING\",\"baseAsset\":\"\(coin.symbol)\","
-        + "\"baseAssetPrecision\":8,\"quoteAsset\":\"USDT\",\"quotePrecision\":8,\"filters\":["
-        + "{\"filterType\":\"PRICE_FILTER\",\"minPrice\":\"0.01000000\",\"maxPrice\":\"1000000.00000000\","
-        + "\"tickSize\":\"0.01000000\"}],\"isSpotTradingAllowed\":true}"
+      var tick = ByteWriter()
+      tick.fixed(raw: coin.tick, decimals: 8)
+      return "{\"symbol\":\"\(BinanceRoutes.symbol(coin))\",\"status\":\"TRADING\",\"baseAsset\":\"\(coin.symbol)\","
+        + "\"baseAssetPrecision\":8,\"quoteAsset\":\"USDT\",\"quotePrecision\":8,\"quoteAssetPrecision\":8,"
+        + "\"orderTypes\":[\"LIMIT\",\"MARKET\"],\"filters\":["
+        + "{\"filterType\":\"PRICE_FILTER\",\"minPrice\":\"0.00000001\",\"maxPrice\":\"1000000.00000000\","
+        + "\"tickSize\":\"\(String(decoding: tick.bytes, as: UTF8.self))\"},{\"filterType\":\"LOT_SIZE\","
+        + "\"minQty\":\"0.00000001\",\"maxQty\":\"9000000.00000000\",\"stepSize\":\"0.00000001\"}],"
+        + "\"permissions\":[],\"permissionSets\":[[\"SPOT\"]],\"isSpotTradingAllowed\":true,"
+        + "\"isMarginTradingAllowed\":false}"
     }
-    return .json(
-      "{\"timezone\":\"UTC\",\"serverTime\":\(now.milliseconds),\"rateLimits\":[{\"rateLimitType\":\"REQUEST_WEIGHT\","
-        + "\"interval\":\"MINUTE\",\"intervalNum\":1,\"limit\":6000}],\"exchangeFilters\":[],"
-        + "\"symbols\":[\(symbols.joined(separator: ","))]}")
+    return BinanceRoutes.exchangeInfo(symbols.joined(separator: ","), now)
   }
-}
 
-/// The sizes at the best prices of a moment.
-struct SpotQuote {
-  let bidSize: Int64
-  let askSize: Int64
+  /// What the futures' services answer: there are none here.
+  static func emptyExchangeInfo(_ now: Timestamp) -> HTTPServerResponse { exchangeInfo("", now) }
 
-  init(_ coin: Coin, prices: SpotPrices, milliseconds: Int64) {
-    let trade = SpotPrices.floorDivide(milliseconds, SpotPrices.tradeMilliseconds)
-    bidSize = prices.quantity(coin, trade: trade) * 7
-    askSize = prices.quantity(coin, trade: trade + 1) * 5
+  private static func exchangeInfo(_ symbols: String, _ now: Timestamp) -> HTTPServerResponse {
+    .json(
+      "{\"timezone\":\"UTC\",\"serverTime\":\(now.milliseconds),\"rateLimits\":[{\"rateLimitType\":\"REQUEST_WEIGHT\","
+        + "\"interval\":\"MINUTE\",\"intervalNum\":1,\"limit\":6000}],\"exchangeFilters\":[],\"symbols\":[\(symbols)]}")
   }
 }
 
 extension SpotCandle {
-  /// What was traded, in units of 10⁻⁸ dollars: the volume at the middle of open and close.
-  var quoteVolume: Int128 { volume * Int128(open + close) / 200 }
-}
-
-extension ByteWriter {
-  /// Cents as a price with eight decimals, in quotes: `"60685.22000000"`.
-  mutating func cents(_ value: Int64) {
-    byte(0x22)
-    if value < 0 { byte(0x2D) }
-    unsigned(value.magnitude / 100, width: 1)
-    byte(0x2E)
-    unsigned(value.magnitude % 100, width: 2)
-    raw("000000\"")
-  }
-
-  /// Units of 10⁻⁸ with eight decimals, in quotes.
-  mutating func coins(_ value: Int128) {
-    byte(0x22)
-    let scale = Int128(fixedPointScale)
-    unsigned(UInt64(value / scale), width: 1)
-    byte(0x2E)
-    unsigned(UInt64(value % scale), width: 8)
-    byte(0x22)
-  }
+  /// From open to close, in units of 10⁻⁸ percent.
+  var changePercent: Int64 { Int64(Int128(close - open) * 10_000_000_000 / Int128(open)) }
 }

@@ -3,8 +3,9 @@ internal import Web
 
 /// Coinbase Exchange's market data: candles, ticker, trades.
 struct CoinbaseRoutes {
-  let now: Timestamp
-  let history: SpotHistory
+  let desk: SpotDesk
+
+  private var now: Timestamp { desk.now }
 
   private static let granularities: Set<Int64> = [60, 300, 900, 3600, 21_600, 86_400]
   private static let candlesMax: Int64 = 300
@@ -16,11 +17,11 @@ struct CoinbaseRoutes {
       switch path {
       case ["time"]: return time()
       case ["products"]: return .json("[\(Coin.allCases.map(CoinbaseRoutes.product).joined(separator: ","))]")
-      case ["products", CoinbaseRoutes.id(.btc)], ["products", CoinbaseRoutes.id(.eth)],
-        ["products", CoinbaseRoutes.id(.sol)]:
-        guard let coin = CoinbaseRoutes.coin(path[1]) else { break }
-        return .json(CoinbaseRoutes.product(coin))
+      case ["currencies"]: return .json(CoinbaseRoutes.currencies)
       default: break
+      }
+      if path.count == 2, path[0] == "products", let coin = CoinbaseRoutes.coin(path[1]) {
+        return .json(CoinbaseRoutes.product(coin))
       }
       return CoinbaseRoutes.refusal("NotFound", status: 404)
     }
@@ -29,6 +30,8 @@ struct CoinbaseRoutes {
     case "candles": return candles(request, coin)
     case "ticker": return ticker(coin)
     case "trades": return trades(request, coin)
+    case "book": return book(request, coin)
+    case "stats": return stats(coin)
     default: return CoinbaseRoutes.refusal("NotFound", status: 404)
     }
   }
@@ -40,12 +43,26 @@ struct CoinbaseRoutes {
   /// `BTC-USD`.
   private static func id(_ coin: Coin) -> String { coin.symbol + "-USD" }
 
-  private static func coin(_ id: String) -> Coin? { Coin.allCases.first { CoinbaseRoutes.id($0) == id } }
+  static func coin(_ id: String) -> Coin? { Coin.allCases.first { CoinbaseRoutes.id($0) == id } }
 
   private static func product(_ coin: Coin) -> String {
-    "{\"id\":\"\(id(coin))\",\"base_currency\":\"\(coin.symbol)\",\"quote_currency\":\"USD\","
-      + "\"quote_increment\":\"0.01\",\"base_increment\":\"0.00000001\",\"display_name\":\"\(coin.symbol)/USD\","
-      + "\"status\":\"online\",\"trading_disabled\":false}"
+    var increment = ByteWriter()
+    increment.decimal(raw: coin.tick)
+    return "{\"id\":\"\(id(coin))\",\"base_currency\":\"\(coin.symbol)\",\"quote_currency\":\"USD\","
+      + "\"quote_increment\":\"\(String(decoding: increment.bytes, as: UTF8.self))\",\"base_increment\":\"0.00000001\","
+      + "\"display_name\":\"\(coin.symbol)/USD\",\"min_market_funds\":\"1\",\"margin_enabled\":false,"
+      + "\"post_only\":false,\"limit_only\":false,\"cancel_only\":false,\"status\":\"online\","
+      + "\"status_message\":\"\",\"trading_disabled\":false,\"fx_stablecoin\":false,\"auction_mode\":false}"
+  }
+
+  private static var currencies: String {
+    let coins = Coin.allCases.map { ($0.symbol, $0.name, "crypto") } + [("USD", "United States Dollar", "fiat")]
+    let rows = coins.map { symbol, name, type in
+      "{\"id\":\"\(symbol)\",\"name\":\"\(name)\",\"min_size\":\"0.00000001\",\"status\":\"online\","
+        + "\"message\":\"\",\"max_precision\":\"0.00000001\",\"convertible_to\":[],"
+        + "\"details\":{\"type\":\"\(type)\"},\"default_network\":\"\",\"supported_networks\":[]}"
+    }
+    return "[\(rows.joined(separator: ","))]"
   }
 
   private func time() -> HTTPServerResponse {
@@ -67,7 +84,7 @@ struct CoinbaseRoutes {
     guard CoinbaseRoutes.granularities.contains(granularity) else {
       return CoinbaseRoutes.refusal("Unsupported granularity", status: 400)
     }
-    let minutes = granularity / 60
+    let bar = SpotBar(seconds: granularity)
     var start: Int64?
     var end: Int64?
     for (name, place) in [("start", 0), ("end", 1)] {
@@ -79,31 +96,28 @@ struct CoinbaseRoutes {
     }
     let span = CoinbaseRoutes.candlesMax * granularity
     let to = min(end ?? (start.map { $0 + span - 1 } ?? now.seconds), now.seconds)
-    let last = SpotPrices.floorDivide(to, granularity) * minutes
-    var first = last - (CoinbaseRoutes.candlesMax - 1) * minutes
+    let last = bar.start(of: to)
+    var first = last - (CoinbaseRoutes.candlesMax - 1) * granularity
     if let start {
       guard start <= to + granularity else { return CoinbaseRoutes.refusal("start must be before end", status: 400) }
-      first = SpotPrices.floorDivide(start + granularity - 1, granularity) * minutes
+      first = bar.firstStart(notBefore: start)
     }
-    guard (last - first) / minutes < CoinbaseRoutes.candlesMax else {
+    guard (last - first) / granularity < CoinbaseRoutes.candlesMax else {
       return CoinbaseRoutes.refusal(
         "granularity too small for the requested time range. Count of aggregations requested exceeds 300", status: 400)
     }
     var writer = ByteWriter(capacity: 80 * Int(CoinbaseRoutes.candlesMax))
     writer.byte(0x5B)
-    var isFirst = true
-    for open in stride(from: last, through: first, by: Int64.Stride(-minutes)) {
-      guard let candle = history.candle(.coinbase, coin, start: open, minutes: minutes, now: now) else { continue }
-      if !isFirst { writer.byte(0x2C) }
-      isFirst = false
+    desk.candles(coin, bar, newestFirstFrom: last, downTo: first, count: CoinbaseRoutes.candlesMax) { start, candle in
+      if writer.count > 1 { writer.byte(0x2C) }
       writer.byte(0x5B)
-      writer.integer(open * 60)
-      for cents in [candle.low, candle.high, candle.open, candle.close] {
+      writer.integer(start)
+      for price in [candle.low, candle.high, candle.open, candle.close] {
         writer.byte(0x2C)
-        writer.decimal(raw: cents * 1_000_000)
+        writer.decimal(raw: price)
       }
       writer.byte(0x2C)
-      writer.decimal(raw: Int64(candle.volume))
+      writer.short(candle.volume)
       writer.byte(0x5D)
     }
     writer.byte(0x5D)
@@ -118,63 +132,105 @@ struct CoinbaseRoutes {
 
   // MARK: Prices
 
-  private func cents(_ coin: Coin, _ milliseconds: Int64) -> Int64 {
-    history.prices.price(coin, milliseconds: milliseconds) + SpotPrices.offset(.coinbase, coin)
-  }
-
   private func ticker(_ coin: Coin) -> HTTPServerResponse {
-    let trade = SpotPrices.floorDivide(now.milliseconds, SpotPrices.tradeMilliseconds)
-    let last = cents(coin, now.milliseconds)
-    let minute = SpotPrices.floorDivide(now.milliseconds, 60_000)
-    let day = history.candle(.coinbase, coin, start: minute - 1439, minutes: 1440, now: now)
+    let trade = desk.trade(coin, desk.newestTrade)
+    let quote = desk.quote(coin)
     var writer = ByteWriter()
-    writer.raw("{\"ask\":\"")
-    writer.decimal(raw: (last + 1) * 1_000_000)
-    writer.raw("\",\"bid\":\"")
-    writer.decimal(raw: last * 1_000_000)
-    writer.raw("\",\"volume\":\"")
-    writer.decimal(raw: Int64(day?.volume ?? 0))
-    writer.raw("\",\"trade_id\":")
-    writer.integer(trade)
-    writer.raw(",\"price\":\"")
-    writer.decimal(raw: last * 1_000_000)
-    writer.raw("\",\"size\":\"")
-    writer.decimal(raw: history.prices.quantity(coin, trade: trade))
-    writer.raw("\",\"time\":")
-    writer.fineTime(Timestamp(nanoseconds: trade * SpotPrices.tradeMilliseconds * 1_000_000))
+    writer.raw("{\"ask\":")
+    writer.quotedShort(Int128(quote.ask))
+    writer.raw(",\"bid\":")
+    writer.quotedShort(Int128(quote.bid))
+    writer.raw(",\"volume\":")
+    writer.quotedShort(desk.day(coin).volume)
+    writer.raw(",\"trade_id\":")
+    writer.integer(trade.number)
+    writer.raw(",\"price\":")
+    writer.quotedShort(Int128(trade.price))
+    writer.raw(",\"size\":")
+    writer.quotedShort(Int128(trade.quantity))
+    writer.raw(",\"time\":")
+    writer.fineTime(trade.time)
     writer.raw(",\"rfq_volume\":\"0\"}")
     return .json(writer)
   }
 
+  private func stats(_ coin: Coin) -> HTTPServerResponse {
+    let day = desk.day(coin)
+    var writer = ByteWriter()
+    let members: [(StaticString, Int128)] = [
+      ("{\"open\":", Int128(day.open)), (",\"high\":", Int128(day.high)), (",\"low\":", Int128(day.low)),
+      (",\"last\":", Int128(day.close)), (",\"volume\":", day.volume), (",\"volume_30day\":", day.volume * 30),
+    ]
+    for (name, value) in members {
+      writer.raw(name)
+      writer.quotedShort(value)
+    }
+    writer.byte(0x7D)
+    return .json(writer)
+  }
+
+  /// Level 1 has the best prices, others fifty levels: `[price, size, orders]`.
+  private func book(_ request: HTTPServerRequest, _ coin: Coin) -> HTTPServerResponse {
+    let depth = (request.number("level") ?? 1) == 1 ? 1 : 50
+    var writer = ByteWriter(capacity: 64 * depth)
+    for (name, isBid) in [("{\"bids\":[" as StaticString, true), ("],\"asks\":[", false)] {
+      writer.raw(name)
+      for place in 0..<depth {
+        let level = desk.level(coin, isBid: isBid, depth: place)
+        if place > 0 { writer.byte(0x2C) }
+        writer.byte(0x5B)
+        writer.price(level.price, of: coin)
+        writer.byte(0x2C)
+        writer.quotedShort(Int128(level.size))
+        writer.raw(",1]")
+      }
+    }
+    writer.raw("],\"sequence\":")
+    writer.integer(desk.newestTrade * 16)
+    writer.raw(",\"auction_mode\":false,\"auction\":null,\"time\":")
+    writer.fineTime(now)
+    writer.byte(0x7D)
+    return .json(writer)
+  }
+
   /// Newest first; `side` is the maker's.
+  ///
+  /// `after` asks for older ones, `before` for newer ones.
   private func trades(_ request: HTTPServerRequest, _ coin: Coin) -> HTTPServerResponse {
-    let limit = max(1, min(request.number("limit") ?? 100, 1000))
-    let newest = SpotPrices.floorDivide(now.milliseconds, SpotPrices.tradeMilliseconds)
-    let first = request.number("after").map { min(newest, $0 - 1) } ?? newest
-    guard first > limit else { return .json("[]") }
+    for name in ["limit", "after", "before"] where request.query(name) != nil && request.number(name) == nil {
+      return CoinbaseRoutes.refusal("Invalid \(name)", status: 400)
+    }
+    let limit = request.number("limit") ?? 1000
+    guard (1...1000).contains(limit) else {
+      return CoinbaseRoutes.refusal("limit must be between 1 and 1000", status: 400)
+    }
+    let first = request.number("after").map { min(desk.newestTrade, $0 - 1) } ?? desk.newestTrade
+    let oldest = max(SpotDesk.firstTrade, request.number("before").map { $0 + 1 } ?? 0)
+    let last = max(oldest, first - limit + 1)
+    guard first >= last else { return .json("[]") }
     var writer = ByteWriter(capacity: 160 * Int(limit))
     writer.byte(0x5B)
-    for number in stride(from: first, to: first - limit, by: -1) {
+    for number in stride(from: first, through: last, by: -1) {
       if number < first { writer.byte(0x2C) }
-      let milliseconds = number * SpotPrices.tradeMilliseconds
+      let trade = desk.trade(coin, number)
       writer.raw("{\"trade_id\":")
       writer.integer(number)
-      if history.prices.isBuyerMaker(coin, trade: number) {
-        writer.raw(",\"side\":\"buy\",\"size\":\"")
+      if trade.isBuyerMaker {
+        writer.raw(",\"side\":\"buy\",\"size\":")
       } else {
-        writer.raw(",\"side\":\"sell\",\"size\":\"")
+        writer.raw(",\"side\":\"sell\",\"size\":")
       }
-      writer.fixed(raw: history.prices.quantity(coin, trade: number), decimals: 8)
-      writer.raw("\",\"price\":\"")
-      writer.fixed(raw: cents(coin, milliseconds) * 1_000_000, decimals: 8)
-      writer.raw("\",\"time\":")
-      writer.fineTime(Timestamp(nanoseconds: milliseconds * 1_000_000))
+      writer.eight(trade.quantity)
+      writer.raw(",\"price\":")
+      writer.eight(trade.price)
+      writer.raw(",\"time\":")
+      writer.fineTime(trade.time)
       writer.byte(0x7D)
     }
     writer.byte(0x5D)
     var answer = HTTPServerResponse.json(writer)
     answer.headers["CB-BEFORE"] = "\(first)"
-    answer.headers["CB-AFTER"] = "\(first - limit + 1)"
+    if last > SpotDesk.firstTrade { answer.headers["CB-AFTER"] = "\(last)" }
     return answer
   }
 }

@@ -1,47 +1,6 @@
 package import Market
 
-/// A coin whose price the simulated exchanges quote.
-package enum Coin: Int, CaseIterable, Sendable {
-  case btc, eth, sol
-
-  /// `BTC`.
-  package var symbol: String {
-    switch self {
-    case .btc: "BTC"
-    case .eth: "ETH"
-    case .sol: "SOL"
-    }
-  }
-
-  /// `Bitcoin`.
-  package var name: String {
-    switch self {
-    case .btc: "Bitcoin"
-    case .eth: "Ethereum"
-    case .sol: "Solana"
-    }
-  }
-
-  /// The level that the price moves around, in cents.
-  var baseCents: Int64 {
-    switch self {
-    case .btc: 6_432_100
-    case .eth: 312_450
-    case .sol: 14_870
-    }
-  }
-
-  /// What trades in an ordinary minute, in units of 10⁻⁸ coins for each of the minute's 240 trades.
-  var tradeUnits: UInt64 {
-    switch self {
-    case .btc: 3_000_000
-    case .eth: 45_000_000
-    case .sol: 900_000_000
-    }
-  }
-}
-
-/// Open, high, low, close and volume of one period; prices in cents.
+/// Open, high, low, close and volume of one period; prices in units of 10⁻⁸ dollars.
 package struct SpotCandle: Hashable, Sendable {
   package var open: Int64
   package var high: Int64
@@ -80,7 +39,9 @@ package struct SpotPrices: Sendable {
   package init(seed: Seed) { self.seed = seed }
 
   /// The price at the start of a minute, before an exchange's own offset: the close of the minute before.
-  package func boundary(_ coin: Coin, minute: Int64) -> Int64 {
+  package func boundary(_ coin: Coin, minute: Int64) -> Int64 { boundaryTicks(coin, minute: minute) * coin.tick }
+
+  private func boundaryTicks(_ coin: Coin, minute: Int64) -> Int64 {
     var relative: Int64 = 0
     for scale in 0..<SpotPrices.amplitudes.count {
       let cell = minute >> Int64(scale)
@@ -90,7 +51,7 @@ package struct SpotPrices: Sendable {
       let value = within == 0 ? left : left + (lattice(coin, scale, cell + 1) - left) * within / width
       relative += value * SpotPrices.amplitudes[scale] / 1_000_000
     }
-    return coin.baseCents + coin.baseCents * relative / 1_000_000_000
+    return SpotPrices.ticks(coin, relative)
   }
 
   /// A whole minute, before an exchange's own offset.
@@ -102,7 +63,7 @@ package struct SpotPrices: Sendable {
   package func price(_ coin: Coin, milliseconds: Int64) -> Int64 {
     let minute = SpotPrices.floorDivide(milliseconds, 60_000)
     let trade = (milliseconds - minute * 60_000) / SpotPrices.tradeMilliseconds
-    return path(coin, minute).price(trade: Int(trade))
+    return path(coin, minute).price(trade: Int(trade)) * coin.tick
   }
 
   /// The part of a minute up to a moment in it, by its trades so far.
@@ -110,9 +71,10 @@ package struct SpotPrices: Sendable {
     let minute = SpotPrices.floorDivide(milliseconds, 60_000)
     let path = path(coin, minute)
     let last = Int((milliseconds - minute * 60_000) / SpotPrices.tradeMilliseconds)
-    var result = SpotCandle(open: path.open, high: path.open, low: path.open, close: path.open, volume: 0, trades: 0)
+    let open = path.open * coin.tick
+    var result = SpotCandle(open: open, high: open, low: open, close: open, volume: 0, trades: 0)
     for trade in 0...last {
-      let price = path.price(trade: trade)
+      let price = path.price(trade: trade) * coin.tick
       result.high = max(result.high, price)
       result.low = min(result.low, price)
       result.close = price
@@ -122,21 +84,77 @@ package struct SpotPrices: Sendable {
     return result
   }
 
+  /// One second of a minute, by its trades up to a moment.
+  package func second(_ coin: Coin, _ second: Int64, milliseconds: Int64) -> SpotCandle {
+    let minute = SpotPrices.floorDivide(second, 60)
+    let path = path(coin, minute)
+    let first = Int(second - minute * 60) * 4
+    let last = min(first + 3, Int((milliseconds - minute * 60_000) / SpotPrices.tradeMilliseconds))
+    let open = path.price(trade: max(0, first - 1)) * coin.tick
+    var result = SpotCandle(open: open, high: open, low: open, close: open, volume: 0, trades: last - first + 1)
+    for trade in first...max(first, last) {
+      let price = path.price(trade: trade) * coin.tick
+      result.high = max(result.high, price)
+      result.low = min(result.low, price)
+      result.close = price
+      result.volume += Int128(quantity(coin, trade: minute * Int64(SpotPrices.tradesPerMinute) + Int64(trade)))
+    }
+    return result
+  }
+
+  /// A whole hour: what its sixty minutes add up to, at a tenth of their cost.
+  func hour(_ coin: Coin, _ hour: Int64) -> SpotCandle {
+    let ends = boundaries(coin, from: hour * 60, count: 61)
+    var result: SpotCandle?
+    for step in 0..<60 {
+      let minute = hour * 60 + Int64(step)
+      let part = candle(path(coin, minute, open: ends[step], close: ends[step + 1]), volumeOf: coin, minute)
+      if result == nil { result = part } else { result?.extend(by: part) }
+    }
+    return result!
+  }
+
+  /// The starts of minutes in a row, in ticks: the lattice of each scale is asked for once a cell.
+  private func boundaries(_ coin: Coin, from minute: Int64, count: Int) -> [Int64] {
+    var relative = [Int64](repeating: 0, count: count)
+    for scale in 0..<SpotPrices.amplitudes.count {
+      let width: Int64 = 1 << Int64(scale)
+      var cell = minute >> Int64(scale)
+      var left = lattice(coin, scale, cell)
+      var right = lattice(coin, scale, cell + 1)
+      for step in 0..<count {
+        let place = minute + Int64(step)
+        if place >> Int64(scale) != cell {
+          cell = place >> Int64(scale)
+          left = right
+          right = lattice(coin, scale, cell + 1)
+        }
+        let value = left + (right - left) * (place - cell * width) / width
+        relative[step] += value * SpotPrices.amplitudes[scale] / 1_000_000
+      }
+    }
+    return relative.map { SpotPrices.ticks(coin, $0) }
+  }
+
+  private static func ticks(_ coin: Coin, _ relative: Int64) -> Int64 {
+    coin.baseTicks + coin.baseTicks * relative / 1_000_000_000
+  }
+
   /// How much the trade of a number was for, in units of 10⁻⁸ coins: those of a minute add up to its volume.
   package func quantity(_ coin: Coin, trade: Int64) -> Int64 {
     let minute = SpotPrices.floorDivide(trade, Int64(SpotPrices.tradesPerMinute))
     let mean = meanQuantity(coin, minute)
-    let pair = seed.bits(.trade, UInt64(bitPattern: (trade / 2) * 3 + Int64(coin.rawValue)))
+    let pair = seed.bits(.trade, UInt64(bitPattern: (trade / 2) * 8 + Int64(coin.rawValue)))
     let deviation = Int64(pair % UInt64(mean / 2)) * 2 - mean / 2
     return trade % 2 == 0 ? mean + deviation : mean - deviation
   }
 
   /// Whether the buyer of the trade of a number was the maker, so that the taker sold.
   package func isBuyerMaker(_ coin: Coin, trade: Int64) -> Bool {
-    seed.bits(.trade, UInt64(bitPattern: trade * 5 + Int64(coin.rawValue))) & 0x100 != 0
+    seed.bits(.trade, UInt64(bitPattern: trade * 16 + 8 + Int64(coin.rawValue))) & 0x100 != 0
   }
 
-  /// What an exchange adds to the price, in cents: always the same, and below 0.05 %.
+  /// What an exchange adds to the price, in units of 10⁻⁸ dollars: always the same, and below 0.05 %.
   package static func offset(_ venue: Venue, _ coin: Coin) -> Int64 {
     let parts: Int64 =
       switch venue {
@@ -147,7 +165,7 @@ package struct SpotPrices: Sendable {
       case .bybit: 17
       default: 0
       }
-    return coin.baseCents * parts / 100_000
+    return coin.baseTicks * parts / 100_000 * coin.tick
   }
 
   /// Whether the coin closed at least as high at the end of a window as at its start: what up/down markets ask.
@@ -166,19 +184,22 @@ package struct SpotPrices: Sendable {
 
   /// From −10⁶ to 10⁶.
   private func lattice(_ coin: Coin, _ scale: Int, _ cell: Int64) -> Int64 {
-    let number = UInt64(bitPattern: cell) &* 64 &+ UInt64(scale * 3 + coin.rawValue)
+    let number = UInt64(bitPattern: cell) &* 256 &+ UInt64(scale * 8 + coin.rawValue)
     return Int64(seed.bits(.noise, number) % 2_000_001) - 1_000_000
   }
 
   private func meanQuantity(_ coin: Coin, _ minute: Int64) -> Int64 {
-    let bits = seed.bits(.volume, UInt64(bitPattern: minute * 3 + Int64(coin.rawValue)))
+    let bits = seed.bits(.volume, UInt64(bitPattern: minute * 8 + Int64(coin.rawValue)))
     return Int64(coin.tradeUnits / 2 + bits % coin.tradeUnits)
   }
 
   private func path(_ coin: Coin, _ minute: Int64) -> MinutePath {
-    let open = boundary(coin, minute: minute)
-    let close = boundary(coin, minute: minute + 1)
-    let bits = seed.bits(.wick, UInt64(bitPattern: minute * 3 + Int64(coin.rawValue)))
+    path(
+      coin, minute, open: boundaryTicks(coin, minute: minute), close: boundaryTicks(coin, minute: minute + 1))
+  }
+
+  private func path(_ coin: Coin, _ minute: Int64, open: Int64, close: Int64) -> MinutePath {
+    let bits = seed.bits(.wick, UInt64(bitPattern: minute * 8 + Int64(coin.rawValue)))
     let reach = UInt64(max(2, open / 4000))
     return MinutePath(
       open: open, close: close,
@@ -189,8 +210,8 @@ package struct SpotPrices: Sendable {
 
   private func candle(_ path: MinutePath, volumeOf coin: Coin, _ minute: Int64) -> SpotCandle {
     SpotCandle(
-      open: path.open, high: path.high, low: path.low, close: path.close,
-      volume: Int128(meanQuantity(coin, minute)) * Int128(SpotPrices.tradesPerMinute),
+      open: path.open * coin.tick, high: path.high * coin.tick, low: path.low * coin.tick,
+      close: path.close * coin.tick, volume: Int128(meanQuantity(coin, minute)) * Int128(SpotPrices.tradesPerMinute),
       trades: SpotPrices.tradesPerMinute)
   }
 
@@ -199,7 +220,7 @@ package struct SpotPrices: Sendable {
   }
 }
 
-/// Straight lines from the open over high and low, in either order, to the close.
+/// In ticks: straight lines from the open over high and low, in either order, to the close.
 private struct MinutePath {
   let open: Int64
   let close: Int64

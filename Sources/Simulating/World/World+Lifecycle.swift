@@ -16,7 +16,7 @@ extension World {
   mutating func openShortMarkets(from past: Timestamp) {
     let minute = now.seconds / 60
     for close in (past.seconds / 60)...(minute + World.upDownAheadMinutes) {
-      for coin in Coin.allCases {
+      for coin in Coin.upDown {
         for window in World.windows {
           let phase = window == 3 ? Int64(coin.rawValue) : 0
           if (close - phase) % window == 0 { openUpDown(coin, window: window, close: close) }
