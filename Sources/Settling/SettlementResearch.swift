@@ -79,15 +79,7 @@ public struct SettlementResearch: Sendable {
   /// A venue's name of a coin's pair against dollars; nil where it has none, or the coin is no name of letters and
   /// digits.
   static func symbol(ofCoin coin: String, at venue: Venue) -> String? {
-    let isName = coin.utf8.allSatisfy { (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) }
-    guard isName, (2...10).contains(coin.utf8.count) else { return nil }
-    return switch venue {
-    case .binance, .bybit: coin + "USDT"
-    case .coinbase: coin + "-USD"
-    case .okx: coin + "-USDT"
-    case .kraken: coin + "USD"
-    case .polymarket, .kalshi, .coingecko: nil
-    }
+    CoinPair(base: coin, quote: "USD")?.symbol(at: venue)
   }
 }
 

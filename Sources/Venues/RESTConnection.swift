@@ -17,12 +17,27 @@ public struct VenueTransport: Sendable {
 
 /// Requests to one base URL of one venue, and the way from an answer to a value or a `VenueError`.
 struct RESTConnection: Sendable {
-  let venue: Venue
+  let format: AnswerFormat
   let endpoint: Endpoint
   let transport: VenueTransport
   var timeoutMilliseconds = 30_000
   /// Header fields that sign a request, by its method and address; nil where requests go unsigned.
   var authorise: (@Sendable (_ method: String, _ url: String) throws(VenueError) -> HTTPHeaders)?
+
+  init(format: AnswerFormat, endpoint: Endpoint, transport: VenueTransport, timeoutMilliseconds: Int = 30_000) {
+    self.format = format
+    self.endpoint = endpoint
+    self.transport = transport
+    self.timeoutMilliseconds = timeoutMilliseconds
+  }
+
+  init(venue: Venue, endpoint: Endpoint, transport: VenueTransport, timeoutMilliseconds: Int = 30_000) {
+    self.init(
+      format: AnswerFormat(venue: venue), endpoint: endpoint, transport: transport,
+      timeoutMilliseconds: timeoutMilliseconds)
+  }
+
+  var venue: Venue { format.venue }
 
   /// Asks, and reads the answer.
   func get<Value: Sendable>(
@@ -31,9 +46,8 @@ struct RESTConnection: Sendable {
   ) async throws(VenueError) -> Value {
     let text = query.map { "\(percentEncoded($0.0))=\(percentEncoded($0.1))" }.joined(separator: "&")
     let url = try endpoint.resolve(venue) + path + (text.isEmpty ? "" : "?" + text)
-    return try read(
-      kind, await send(kind, HTTPRequest(url: url, headers: Self.headers, timeoutMilliseconds: timeoutMilliseconds)),
-      parse)
+    let request = HTTPRequest(url: url, headers: Self.headers, timeoutMilliseconds: timeoutMilliseconds)
+    return try format.read(kind, await send(kind, request), parse)
   }
 
   /// Sends a JSON body, and reads the answer.
@@ -45,7 +59,7 @@ struct RESTConnection: Sendable {
     let url = try endpoint.resolve(venue) + path
     let request = HTTPRequest(
       method: "POST", url: url, headers: headers, body: Array(body.utf8), timeoutMilliseconds: timeoutMilliseconds)
-    return try read(kind, await send(kind, request), parse)
+    return try format.read(kind, await send(kind, request), parse)
   }
 
   /// Coinbase answers 400 where there is no `User-Agent`.
@@ -54,16 +68,7 @@ struct RESTConnection: Sendable {
   private func send(_ kind: String, _ unsigned: HTTPRequest) async throws(VenueError) -> HTTPResponse {
     var request = unsigned
     for (name, value) in try authorise?(request.method, request.url) ?? [:] { request.headers[name] = value }
-    let response: HTTPResponse
-    do {
-      response = try await transport.send(request)
-    } catch {
-      throw transportError(kind, error)
-    }
-    guard response.status < 200 || response.status > 299 else { return response }
-    throw VenueError(
-      venue: venue, kind: kind, problem: Self.problem(of: response), cause: .status(response.status),
-      retryAfterSeconds: response.headers["Retry-After"].flatMap { Int($0) }.flatMap { $0 >= 0 ? $0 : nil })
+    do { return try await transport.send(request) } catch { throw transportError(kind, error) }
   }
 
   private func transportError(_ kind: String, _ error: HTTPError) -> VenueError {
@@ -75,35 +80,6 @@ struct RESTConnection: Sendable {
     default: cause = .unreachable
     }
     return VenueError(venue: venue, kind: kind, problem: "\(error)", cause: cause)
-  }
-
-  private func read<Value: Sendable>(
-    _ kind: String, _ response: HTTPResponse, _ parse: (Wire) throws(WireProblem) -> Value
-  ) throws(VenueError) -> Value {
-    let document: JSONDocument
-    do {
-      document = try JSONDocument(response.body)
-    } catch {
-      throw VenueError(venue: venue, kind: kind, problem: "the answer is no JSON that we take: \(error)")
-    }
-    do { return try parse(Wire(document.root)) } catch { throw error.error(venue, kind) }
-  }
-
-  /// The status, and the venue's own words: `{"error":…}`, `{"code":…,"msg":…}`, `{"message":…}`, or these inside an
-  /// `{"error":{…}}`.
-  private static func problem(of response: HTTPResponse) -> String {
-    let status = "HTTP \(response.status)"
-    guard let outer = try? JSONDocument(response.body).root, outer.kind == .object else { return status }
-    let root = outer["error"].flatMap { $0.kind == .object ? $0 : nil } ?? outer
-    var words: [String] = []
-    if let code = root["code"]?.decimalText { words.append("code \(code.prefix(60))") }
-    for name in ["error", "errorMsg", "msg", "message"] {
-      if let text = root[name]?.string, !text.isEmpty {
-        words.append(quotedExcerpt(text, charactersMax: 200))
-        break
-      }
-    }
-    return words.isEmpty ? status : status + ": " + words.joined(separator: ", ")
   }
 }
 

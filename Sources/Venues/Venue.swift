@@ -10,21 +10,47 @@ public protocol VenueSource: Sendable {
 
 /// A venue that has candles.
 public protocol CandleSource: VenueSource {
-  /// The lengths that it has, in seconds, rising.
-  var candlePeriodsSeconds: [Int64] { get }
+  /// The lengths that it has, shortest first.
+  var candlePeriods: [CandlePeriod] { get }
 
   /// The candles that start in a span, oldest first; periods without a candle are missing.
+  ///
+  /// As many requests are sent as the venue's page limits call for.
   /// - Parameters:
   ///   - symbol: the venue's name of the pair.
-  ///   - periodSeconds: one of `candlePeriodsSeconds`.
+  ///   - period: one of `candlePeriods`.
   ///   - from: the first start that is wanted.
   ///   - to: the first start that is not wanted.
   ///   - now: the time of day.
-  /// - Returns: the candles.
-  /// - Throws: `VenueError`.
+  /// - Returns: the candles; the one whose period is not over is not `isClosed`.
+  /// - Throws: `VenueError`; its cause is `impossible` for a period that the venue does not have, and `absent` where the
+  ///   venue no longer tells of any part of the span.
   func candles(
-    symbol: String, periodSeconds: Int64, from: Timestamp, to: Timestamp, now: Timestamp
+    symbol: String, period: CandlePeriod, from: Timestamp, to: Timestamp, now: Timestamp
   ) async throws(VenueError) -> [Candle]
+}
+
+extension CandleSource {
+  /// The lengths in seconds of those candles that have a fixed one, rising.
+  public var candlePeriodsSeconds: [Int64] { candlePeriods.compactMap(\.seconds) }
+
+  /// The candles of a fixed length that start in a span; see `candles(symbol:period:from:to:now:)`.
+  public func candles(
+    symbol: String, periodSeconds: Int64, from: Timestamp, to: Timestamp, now: Timestamp
+  ) async throws(VenueError) -> [Candle] {
+    try await candles(symbol: symbol, period: .seconds(periodSeconds), from: from, to: to, now: now)
+  }
+
+  /// The venue's name of a period.
+  /// - Throws: `VenueError`, `impossible`, where it has none.
+  func name<Name>(of period: CandlePeriod, in names: [(CandlePeriod, Name)]) throws(VenueError) -> Name {
+    guard let name = names.first(where: { $0.0 == period })?.1 else {
+      throw VenueError(
+        venue: venue, kind: "candles", field: "period", problem: "the venue has no candles of \(period)",
+        cause: .impossible)
+    }
+    return name
+  }
 }
 
 /// A venue that tells the best prices of a pair.

@@ -11,6 +11,11 @@ public struct VenueError: Error, Hashable, Sendable, CustomStringConvertible {
     case malformed
     /// The venue answered with an HTTP status that is no success.
     case status(Int)
+    /// The venue refuses by its own envelope, or by a status that means something else at this venue; `isTemporary` says
+    /// whether it may answer later.
+    case refused(isTemporary: Bool)
+    /// The venue does not have what was asked for: a coin, or a time that it no longer tells about.
+    case absent
     /// No answer came: name, connection, encryption, time.
     case unreachable
     /// We were told to stop waiting.
@@ -45,14 +50,16 @@ public struct VenueError: Error, Hashable, Sendable, CustomStringConvertible {
     self.retryAfterSeconds = retryAfterSeconds
   }
 
-  /// Whether the same request may succeed later (I10): no answer, 408, 418, 425, 429 and 5xx.
+  /// Whether the same request may succeed later (I10): no answer, 408, 418, 425, 429, 5xx, and what the venue
+  /// itself calls temporary.
   ///
   /// Says nothing about safety: a request that may have had an effect is not to be sent again blindly.
   public var isRetriable: Bool {
     switch cause {
     case .unreachable: true
     case .status(let code): code == 408 || code == 418 || code == 425 || code == 429 || code >= 500
-    case .malformed, .cancelled, .impossible: false
+    case .refused(let isTemporary): isTemporary
+    case .malformed, .absent, .cancelled, .impossible: false
     }
   }
 

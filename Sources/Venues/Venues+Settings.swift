@@ -31,6 +31,10 @@ extension Venues {
       KalshiREST(settings: settings, runDirectory: runDirectory, transport: transport),
       BinanceREST(endpoint: endpoint("binance"), transport: transport),
       CoinbaseREST(endpoint: endpoint("coinbase"), transport: transport),
+      KrakenREST(endpoint: endpoint("kraken"), transport: transport),
+      OKXREST(endpoint: endpoint("okx"), transport: transport),
+      BybitREST(endpoint: endpoint("bybit"), transport: transport),
+      CoinGeckoREST(endpoint: endpoint("coingecko"), transport: transport),
     ])
   }
 }

@@ -26,6 +26,9 @@ public struct Venues: Sendable {
   /// The venue's trades, or nil where it has none.
   public func trades(_ venue: Venue) -> (any TradeSource)? { sources[venue] as? any TradeSource }
 
+  /// The venue's prices, or nil where it has none but those of its books.
+  public func prices(_ venue: Venue) -> (any PriceSource)? { sources[venue] as? any PriceSource }
+
   /// All venues that have candles, in the order of `Venue`.
   public var withCandles: [Venue] { Venue.allCases.filter { candles($0) != nil } }
 }

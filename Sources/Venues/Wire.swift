@@ -103,12 +103,12 @@ struct Wire {
     return try boolean(name)
   }
 
-  /// A member that is a side: `BUY` or `SELL`.
-  func side(_ name: String) throws(WireProblem) -> Side {
+  /// A member that is a side, in the venue's words.
+  func side(_ name: String, buy: String = "BUY", sell: String = "SELL") throws(WireProblem) -> Side {
     switch try text(name) {
-    case "BUY": return .buy
-    case "SELL": return .sell
-    case let other: throw WireProblem(name, "expected BUY or SELL, found \(quotedExcerpt(other))")
+    case buy: return .buy
+    case sell: return .sell
+    case let other: throw WireProblem(name, "expected \(buy) or \(sell), found \(quotedExcerpt(other))")
     }
   }
 
@@ -164,6 +164,36 @@ struct Wire {
     }
   }
 
+  /// A member that is a price of which the digits beyond the eighth decimal do not matter.
+  func truncatedPrice(_ name: String) throws(WireProblem) -> Price { Price(raw: try truncatedDecimal(name)) }
+
+  /// A member that is a RFC 3339 time.
+  func time(_ name: String) throws(WireProblem) -> Timestamp {
+    guard let time = try optionalTime(name) else { throw WireProblem(name, "expected a time, found nothing") }
+    return time
+  }
+
+  // MARK: - Walking
+
+  /// Reads a member; a problem in it names it.
+  func inside<Value>(
+    _ name: String, _ expected: String, _ read: (Wire) throws(WireProblem) -> Value
+  ) throws(WireProblem) -> Value {
+    let member = try required(name, expected)
+    do { return try read(member) } catch { throw error.inside(name) }
+  }
+
+  /// Reads each element of this array; a problem names its place.
+  func each<Value>(_ read: (Wire) throws(WireProblem) -> Value) throws(WireProblem) -> [Value] {
+    var values: [Value] = []
+    for (index, element) in try elements.enumerated() {
+      do throws(WireProblem) { values.append(try read(element)) } catch { throw error.inside("[\(index)]") }
+    }
+    return values
+  }
+
+  // MARK: - Texts
+
   /// A price from text that was unpacked elsewhere.
   static func price(_ text: String, field: String) throws(WireProblem) -> Price {
     do { return try Price(text) } catch {
@@ -198,6 +228,15 @@ struct Wire {
     return time
   }
 
+  /// A time in seconds with decimals, of which those beyond the eighth do not matter.
+  fileprivate func fractionalSeconds(field: String) throws(WireProblem) -> Timestamp {
+    let raw: Int64
+    do { raw = try decimal(field, truncating: true) } catch { raw = -1 }
+    let (nanoseconds, overflow) = raw.multipliedReportingOverflow(by: 1_000_000_000 / fixedPointScale)
+    guard raw >= 0, !overflow else { throw WireProblem(field, "expected a time in seconds, found \(excerpt)") }
+    return Timestamp(nanoseconds: nanoseconds)
+  }
+
   /// A volume: far larger than a quantity may be, and with a tail that does not matter.
   fileprivate func volume(field: String) throws(WireProblem) -> Volume {
     do {
@@ -217,7 +256,7 @@ struct Wire {
   }
 
   /// The value as an error shows it.
-  private var excerpt: String {
+  var excerpt: String {
     switch json.kind {
     case .null: "null"
     case .bool: json.bool == true ? "true" : "false"
@@ -236,8 +275,29 @@ extension Array<Wire> {
   /// A volume at a place of a row.
   func volume(_ place: Int) throws(WireProblem) -> Volume { try self[place].volume(field: "[\(place)]") }
 
+  /// A quantity at a place of a row.
+  func quantity(_ place: Int) throws(WireProblem) -> Quantity { Quantity(raw: try self[place].decimal("[\(place)]")) }
+
+  /// A price at a place of a row, of which the digits beyond the eighth decimal do not matter.
+  func truncatedPrice(_ place: Int) throws(WireProblem) -> Price {
+    Price(raw: try self[place].decimal("[\(place)]", truncating: true))
+  }
+
+  /// A string at a place of a row.
+  func text(_ place: Int) throws(WireProblem) -> String {
+    guard let text = self[place].json.string else {
+      throw WireProblem("[\(place)]", "expected a string, found \(self[place].excerpt)")
+    }
+    return text
+  }
+
   /// A count of milliseconds at a place of a row.
   func milliseconds(_ place: Int) throws(WireProblem) -> Timestamp { try self[place].milliseconds(field: "[\(place)]") }
+
+  /// A time in seconds with decimals at a place of a row.
+  func fractionalSeconds(_ place: Int) throws(WireProblem) -> Timestamp {
+    try self[place].fractionalSeconds(field: "[\(place)]")
+  }
 
   /// A count of seconds at a place of a row.
   func seconds(_ place: Int) throws(WireProblem) -> Timestamp { try self[place].seconds(field: "[\(place)]") }

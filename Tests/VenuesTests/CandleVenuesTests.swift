@@ -46,7 +46,7 @@ import Web
   @Test func `a month is as long as its row says`() async throws {
     let row = "[1633046400000,\"1\",\"2\",\"0.5\",\"1.5\",\"7\",1635724799999]"
     let candles = try await CannedVenue("[\(row)]").binance.candles(
-      symbol: "BTCUSDT", interval: .month1, from: time("2021-10-01T00:00:00Z"), to: time("2021-11-01T00:00:00Z"),
+      symbol: "BTCUSDT", period: .month, from: time("2021-10-01T00:00:00Z"), to: time("2021-11-01T00:00:00Z"),
       now: now)
     #expect(candles.first?.periodSeconds == 31 * 86_400 && candles.first?.isClosed == false)
   }
@@ -175,8 +175,8 @@ import Web
 
   @Test(
     arguments: [
-      ("[60,0.5,2,1,1.5]", "[0]: expected 6 values, found 5"),
-      ("[61,0.5,2,1,1.5,1]", "[0][0]: expected the start of a period of 60 s, found 1970-01-01T00:01:01.000Z"),
+      ("[60,0.5,2,1,1.5]", "[0]: expected at least 6 values, found 5"),
+      ("[61,0.5,2,1,1.5,1]", "[0][0]: expected the start of a candle of 1m, found 1970-01-01T00:01:01.000Z"),
       ("[60,2,0.5,1,1.5,1]", "[0][2]: expected a high of 2 at least, found 0.5"),
       ("[60,0.5,2,1,null,1]", "[0][4]: expected a decimal number, found null"),
     ])

@@ -76,6 +76,12 @@ final class CannedVenue: Sendable {
     BinanceREST(endpoint: Endpoint("http://venue", runDirectory: "/nowhere"), transport: transport)
   }
 
+  private var endpoint: Endpoint { Endpoint("http://venue", runDirectory: "/nowhere") }
+  var kraken: KrakenREST { KrakenREST(endpoint: endpoint, transport: transport) }
+  var okx: OKXREST { OKXREST(endpoint: endpoint, transport: transport) }
+  var bybit: BybitREST { BybitREST(endpoint: endpoint, transport: transport) }
+  var coingecko: CoinGeckoREST { CoinGeckoREST(endpoint: endpoint, transport: transport) }
+
   var coinbase: CoinbaseREST {
     CoinbaseREST(endpoint: Endpoint("http://venue/", runDirectory: "/nowhere"), transport: transport)
   }

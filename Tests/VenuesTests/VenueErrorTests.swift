@@ -81,7 +81,7 @@ import Web
     let venues = Venues([venue.polymarket, venue.binance, venue.coinbase])
     #expect(venues.withCandles == [.binance, .coinbase])
     #expect(venues.markets(.polymarket) != nil && venues.books(.polymarket) != nil && venues.trades(.polymarket) != nil)
-    #expect(venues.markets(.binance) == nil && venues.candles(.polymarket) == nil && venues.trades(.coinbase) == nil)
+    #expect(venues.markets(.binance) == nil && venues.candles(.polymarket) == nil && venues.prices(.coinbase) == nil)
     #expect(venues.tickers(.binance) != nil && venues.tickers(.kalshi) == nil)
   }
 }

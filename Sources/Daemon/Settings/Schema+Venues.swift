@@ -64,25 +64,55 @@ extension Schema {
   ]
 
   /// Binance.
-  static let binance: [SettingDefinition] = [
-    SettingDefinition(
-      "binance", "rest_url", .url(web), default: "simulator:/binance", "base URL of the REST interface"),
-    SettingDefinition(
-      "binance", "websocket_url", .url(stream), default: "simulator-ws:/binance/stream",
-      "URL of the combined stream"),
-    SettingDefinition(
-      "binance", "symbols", .list, default: "BTCUSDT,ETHUSDT,SOLUSDT", "the symbols that are watched"),
-    SettingDefinition(
-      "binance", "trade_age_max_s", .integer(1...31_536_000), default: "300", unit: "s",
-      "trades older than this are not published"),
-    SettingDefinition(
-      "binance", "silence_s", .integer(1...3600), default: "60", unit: "s",
-      "a stream connection that is silent for longer is replaced"),
-  ]
+  static let binance = exchange(
+    "binance", stream: "simulator-ws:/binance/stream", "URL of the combined stream", symbols: "BTCUSDT,ETHUSDT,SOLUSDT")
 
   /// Coinbase.
-  static let coinbase: [SettingDefinition] = [
+  static let coinbase = exchange(
+    "coinbase", stream: "simulator-ws:/coinbase/feed", "URL of the stream", symbols: "BTC-USD,ETH-USD,SOL-USD")
+
+  /// Kraken.
+  static let kraken = exchange(
+    "kraken", stream: "simulator-ws:/kraken", "base URL of the streams", symbols: "BTC/USD,ETH/USD,SOL/USD")
+
+  /// OKX.
+  static let okx = exchange(
+    "okx", stream: "simulator-ws:/okx", "base URL of the streams", symbols: "BTC-USDT,ETH-USDT,SOL-USDT")
+
+  /// Bybit.
+  static let bybit = exchange(
+    "bybit", stream: "simulator-ws:/bybit", "base URL of the streams", symbols: "BTCUSDT,ETHUSDT,SOLUSDT")
+
+  /// CoinGecko.
+  static let coingecko: [SettingDefinition] = [
     SettingDefinition(
-      "coinbase", "rest_url", .url(web), default: "simulator:/coinbase", "base URL of the REST interface")
+      "coingecko", "rest_url", .url(web), default: "simulator:/coingecko", "base URL of the REST interface"),
+    SettingDefinition(
+      "coingecko", "symbols", .list, default: "bitcoin,ethereum,solana", "the coins that are watched, by their ids"),
+    names("coingecko"),
   ]
+
+  private static func exchange(
+    _ section: String, stream address: String, _ meaning: String, symbols: String
+  ) -> [SettingDefinition] {
+    [
+      SettingDefinition(
+        section, "rest_url", .url(web), default: "simulator:/\(section)", "base URL of the REST interface"),
+      SettingDefinition(section, "websocket_url", .url(stream), default: address, meaning),
+      SettingDefinition(section, "symbols", .list, default: symbols, "the symbols that are watched"),
+      SettingDefinition(
+        section, "trade_age_max_s", .integer(1...31_536_000), default: "300", unit: "s",
+        "trades older than this are not published"),
+      SettingDefinition(
+        section, "silence_s", .integer(1...3600), default: "60", unit: "s",
+        "a stream connection that is silent for longer is replaced"),
+      names(section),
+    ]
+  }
+
+  private static func names(_ section: String) -> SettingDefinition {
+    SettingDefinition(
+      section, "pair_names", .list, default: "",
+      "exceptions from the rule by which pairs are named here, such as BTC/USD=NAME, or BTC/USD=- for none")
+  }
 }
