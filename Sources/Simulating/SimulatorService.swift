@@ -11,28 +11,44 @@ internal import Web
 ///
 /// One thread, one poll loop: HTTP, WebSockets, and the passing of time, once a millisecond.
 public final class SimulatorService {
-  private struct Peer {
+  struct Peer {
     let socket: WebSocketPeer
-    let isBinance: Bool
+    let venue: Venue
+    /// What it asked for when it connected.
+    let target: String
     /// Frames that go out at the end of the turn.
     var pending: [UInt8] = []
+    /// Frames that a fault holds back, and when they are due by the monotonic clock.
+    var delayed: [(due: Int64, frame: [UInt8])] = []
+    /// A frame that goes out after the next one.
+    var held: [UInt8]?
+    /// Whether nothing is said to it any more, and nothing heard.
+    var isMute = false
   }
 
-  private let simulator: Simulator
-  private let options: SimulatorOptions
+  let simulator: Simulator
+  let options: SimulatorOptions
   private var server: HTTPServer!
   private let poller = Poller()
-  private var peers: [Int: Peer] = [:]
-  private var dirty: [Int] = []
+  var peers: [Int: Peer] = [:]
+  var dirty: [Int] = []
   private var notices: [PlantNotice] = []
+  /// What goes wrong on purpose.
+  var board: FaultBoard
+  private var faultFiles: FaultFiles?
+  /// Answers that a fault holds back, and when they are due by the monotonic clock.
+  private var late: [(due: Int64, answer: HTTPServerResponse, deferral: HTTPDeferral)] = []
   private let publisher: Publisher?
   private var topics: [Strategy: TopicHandle] = [:]
   private var healthTopic: TopicHandle?
   private var lastProgress = 0
-  private var nextPing = SystemClock.monotonicNanoseconds + pingNanoseconds
+  /// Whether some frame waits for its delay to be over.
+  var hasDelayed = false
+  var nextPing = SystemClock.monotonicNanoseconds + pingNanoseconds
+  var pingCount = 0
   private var nextHealth = SystemClock.monotonicNanoseconds
-  package private(set) var counters = Counters()
-  private static let pingNanoseconds: Int64 = 20_000_000_000
+  package internal(set) var counters = Counters()
+  static let pingNanoseconds: Int64 = 10_000_000_000
 
   /// What has happened since the start.
   package struct Counters: Sendable {
@@ -49,10 +65,14 @@ public final class SimulatorService {
   ///   - host: the address to listen at.
   ///   - port: the port; 0 for one that is free.
   ///   - publisher: where plants are told; nil for nowhere.
+  ///   - runDirectory: where faults of endpoints are told; nil refuses these.
   /// - Throws: `SystemError` where the port cannot be bound or the recording cannot be read.
-  package init(options: SimulatorOptions, host: String, port: UInt16, publisher: Publisher? = nil) throws {
+  package init(
+    options: SimulatorOptions, host: String, port: UInt16, publisher: Publisher? = nil, runDirectory: String? = nil
+  ) throws {
     self.options = options
     self.publisher = publisher
+    board = FaultBoard(seed: options.seed)
     simulator = try Simulator(options: options, now: SystemClock.now)
     if let publisher {
       for strategy in [Strategy.binary, .negRisk] {
@@ -61,6 +81,7 @@ public final class SimulatorService {
       healthTopic = publisher.topic(Topic.health + publisher.name)
     }
     server = try HTTPServer(listen: .tcp(host: host, port: port)) { [unowned self] in reply(to: $0) }
+    faultFiles = runDirectory.map { FaultFiles(runDirectory: $0, port: server.port) }
   }
 
   /// The port that it listens at.
@@ -87,7 +108,8 @@ public final class SimulatorService {
     let publisher = try Publisher(
       name: context.name, runDirectory: context.runDirectory,
       highWaterMark: settings.integer("bus", "high_water_mark_messages"))
-    let service = try SimulatorService(options: options, host: host, port: port, publisher: publisher)
+    let service = try SimulatorService(
+      options: options, host: host, port: port, publisher: publisher, runDirectory: context.runDirectory)
     let address = "\(host):\(service.port)\n"
     let path = context.runDirectory + "/simulator.address"
     try writeFileAtomically(Array(address.utf8), to: path)
@@ -115,6 +137,7 @@ public final class SimulatorService {
       peer.socket.disconnect()
     }
     server.stop()
+    faultFiles = nil
   }
 
   // MARK: One turn
@@ -140,32 +163,22 @@ public final class SimulatorService {
     }
     for (session, place) in places where poller.isReady(place) { read(session) }
     if poller.isReady(serverPlace) || server.timeoutMilliseconds == 0 { server.process() }
+    passFaults()
     sendPending()
     tellPlants()
     tellProgress()
-    pingBinance()
+    pingClients()
   }
 
   /// Whether a subscriber has so much to take that a recording at full speed waits for it.
   private var isBackedUp: Bool { peers.values.contains { $0.socket.queuedBytes > 1 << 20 } }
 
   /// Appends everything that the simulator wants to say to what its peers get at the end of the turn.
-  private func collect() {
-    notices += simulator.drain { session, text, _ in
-      guard peers[session] != nil else { return }
-      append(text, to: session)
-    }
+  func collect() {
+    notices += simulator.drain { session, text, isLifeSign in tell(text, to: session, isLifeSign: isLifeSign) }
     for closing in simulator.takeClosings() {
       peers[closing.session]?.socket.close(code: WebSocketCloseCode.policy, reason: closing.reason)
     }
-  }
-
-  private func append(_ text: UnsafeRawBufferPointer, to session: Int) {
-    guard let index = peers.index(forKey: session) else { return }
-    if peers.values[index].pending.isEmpty { dirty.append(session) }
-    WebSocketPeer.appendServerFrame(text, opcode: .text, to: &peers.values[index].pending)
-    counters.frames += 1
-    counters.bytes += Int64(text.count)
   }
 
   private func sendPending() {
@@ -184,76 +197,109 @@ public final class SimulatorService {
     dirty.removeAll(keepingCapacity: true)
   }
 
-  private func drop(_ session: Int, reason: String) {
+  func drop(_ session: Int, reason: String) {
     guard let peer = peers.removeValue(forKey: session) else { return }
     if peer.socket.queuedBytes > 0 { counters.slowPeers += 1 }
     Log.info("peer is gone", ["session": "\(session)", "reason": reason])
     simulator.close(session)
+    board.forget(session: session)
     peer.socket.disconnect()
   }
 
-  // MARK: Peers and requests
+  // MARK: Requests
 
   private func reply(to request: HTTPServerRequest) -> HTTPServerReply {
     counters.requests += 1
-    if request.wantsWebSocket {
-      guard let channel = simulator.channel(of: request) else { return .response(.text("not found\n", status: 404)) }
-      return .webSocket { [unowned self] socket in accept(socket, channel) }
-    }
-    let response = simulator.answer(request, at: SystemClock.now)
-    collect()
-    return .response(response)
-  }
-
-  private func accept(_ socket: WebSocketPeer, _ channel: Simulator.Channel) {
-    let (session, reaction) = simulator.open(channel)
-    peers[session] = Peer(socket: socket, isBinance: simulator.venue(of: session) == .binance)
-    react(reaction, to: session, socket)
-    read(session)
-  }
-
-  private func read(_ session: Int) {
-    guard let socket = peers[session]?.socket else { return }
-    do {
-      if socket.wantsWrite { try socket.flush() }
-      repeat {
-        try socket.receive { message in
-          if message.kind == .text { hear(message.bytes, from: session, socket) }
-        }
-      } while socket.hasBufferedInput
-      if socket.isClosed { drop(session, reason: "closed") }
-    } catch {
-      drop(session, reason: "\(error)")
-    }
-  }
-
-  private func hear(_ text: UnsafeRawBufferPointer, from session: Int, _ socket: WebSocketPeer) {
-    collect()
-    react(simulator.receive(text, from: session), to: session, socket)
-  }
-
-  private func react(_ reaction: Simulator.Reaction, to session: Int, _ socket: WebSocketPeer) {
-    switch reaction {
-    case .reply(let bytes): bytes.withUnsafeBytes { append($0, to: session) }
-    case .replies(let texts): for text in texts { text.withUnsafeBytes { append($0, to: session) } }
-    case .nothing: break
-    case .close(let code, let reason): socket.close(code: code, reason: reason)
-    }
-  }
-
-  /// Binance pings its clients; who has not answered for a minute is left.
-  private func pingBinance() {
-    let now = SystemClock.monotonicNanoseconds
-    guard now >= nextPing else { return }
-    nextPing = now + SimulatorService.pingNanoseconds
-    let payload = Array("\(SystemClock.now.milliseconds)".utf8)
-    for (session, peer) in peers where peer.isBinance {
-      if now - peer.socket.lastReceivedMonotonicNanoseconds > 60_000_000_000 {
-        drop(session, reason: "no pong")
-      } else if (try? peer.socket.ping(payload)) == nil {
-        drop(session, reason: "gone")
+    let first = request.path.split(separator: "/", maxSplits: 1).first.map(String.init) ?? ""
+    if first == "faults" { return .response(setFaults(request)) }
+    let venue = Venue(rawValue: first)
+    var fate = RequestFate()
+    if let venue, !board.isQuiet {
+      fate = board.request(venue, target: request.target, isHandshake: request.wantsWebSocket)
+      // Nobody completes it: the client waits until it gives up.
+      if fate.isSilent { return .deferred(HTTPDeferral()) }
+      if let kind = fate.kind {
+        return late(FaultAnswers.answer(kind, fate.value, venue, SystemClock.now), fate)
       }
     }
+    if request.wantsWebSocket {
+      guard let channel = simulator.channel(of: request) else { return .response(.text("not found\n", status: 404)) }
+      return .webSocket { [unowned self] socket in accept(socket, channel, target: request.target) }
+    }
+    var response = simulator.answer(request, at: SystemClock.now)
+    collect()
+    if !fate.changes.isEmpty {
+      response.body = FaultRewriter.apply(fate.changes, to: response.body, now: SystemClock.now)
+    }
+    return late(response, fate)
+  }
+
+  private func late(_ response: HTTPServerResponse, _ fate: RequestFate) -> HTTPServerReply {
+    guard fate.delayMilliseconds > 0 else { return .response(response) }
+    let deferral = HTTPDeferral()
+    let due = SystemClock.monotonicNanoseconds + fate.delayMilliseconds * 1_000_000
+    late.append((due, response, deferral))
+    return .deferred(deferral)
+  }
+
+  private func setFaults(_ request: HTTPServerRequest) -> HTTPServerResponse {
+    guard request.path == "/faults" else { return .text("not found\n", status: 404) }
+    collect()
+    switch FaultRoutes.take(request, &board, at: SystemClock.now) {
+    case .answer(let response): return response
+    case .ended(let faults):
+      tellEnded(faults)
+      return .json("{\"cleared\":\(faults.count)}")
+    case .began(let fault):
+      if let problem = begin(fault) {
+        _ = board.clear(id: fault.id)
+        return FaultRoutes.refusal(problem)
+      }
+      return FaultRoutes.answer(fault, board)
+    }
+  }
+
+  /// What a new fault does at once.
+  /// - Returns: why it cannot be had; nil where it can.
+  private func begin(_ fault: Fault) -> String? {
+    Log.info("fault", ["id": "\(fault.id)", "venue": fault.venue?.rawValue ?? "all", "kind": fault.kind.rawValue])
+    if fault.kind.isOfEndpoint {
+      guard let faultFiles else { return "\(fault.kind.rawValue) needs a run directory" }
+      do throws(SystemError) {
+        try faultFiles.update(board)
+      } catch {
+        return "\(error)"
+      }
+    }
+    guard fault.kind == .disconnect || fault.kind == .halfOpen else { return nil }
+    let struck = peers.filter { fault.concerns($1.venue) && fault.concerns(target: $1.target) }.keys
+      .filter { _ in board.strikes(share: fault.share) }
+    for session in struck {
+      if fault.kind == .halfOpen { peers[session]?.isMute = true } else { drop(session, reason: "fault") }
+    }
+    board.strike(fault.id, streams: struck.count, isOver: fault.kind == .disconnect)
+    return nil
+  }
+
+  private func tellEnded(_ faults: [Fault]) {
+    for fault in faults { Log.info("fault is over", ["id": "\(fault.id)", "kind": fault.kind.rawValue]) }
+    guard faults.contains(where: \.kind.isOfEndpoint) else { return }
+    do throws(SystemError) {
+      try faultFiles?.update(board)
+    } catch {
+      Log.warning("fault files", ["error": "\(error)"])
+    }
+  }
+
+  /// Sends what a fault held back until now, and ends faults whose time is over.
+  private func passFaults() {
+    guard !board.isQuiet || !late.isEmpty else { return sendDelayed(SystemClock.monotonicNanoseconds) }
+    let now = SystemClock.monotonicNanoseconds
+    let ended = board.expire(at: SystemClock.now)
+    if !ended.isEmpty { tellEnded(ended) }
+    for entry in late where entry.due <= now { entry.deferral.complete(entry.answer) }
+    late.removeAll { $0.due <= now }
+    sendDelayed(now)
   }
 
   /// Says once that the recording has begun, and once that it is over.

@@ -7,7 +7,9 @@ public import Market
 /// Where a venue's API is: an address as it stands, or a path of the simulator, whose port is known only once it runs.
 ///
 /// `simulator:/polymarket/gamma` means `http://ADDRESS/polymarket/gamma` and `simulator-ws:/…` means `ws://ADDRESS/…`,
-/// where ADDRESS is what `RUN/simulator.address` says at the moment of the connection.
+/// where ADDRESS is what `RUN/simulator.address` says at the moment of the connection; but where the simulator has a
+/// fault of names, TLS or connections set for a venue, what `RUN/simulator.faults/VENUE` says, as
+/// `https://127.0.0.1:4711`. VENUE is the first part of the path.
 public struct Endpoint: Hashable, Sendable {
   /// As the setting has it, without a slash at the end.
   public let setting: String
@@ -30,8 +32,21 @@ public struct Endpoint: Hashable, Sendable {
   /// - Throws: `VenueError`, retriable, while the simulator has not written its address.
   public func resolve(_ venue: Venue) throws(VenueError) -> String {
     guard isSimulated, let colon = setting.firstIndex(of: ":") else { return setting }
-    let scheme = setting[..<colon] == "simulator" ? "http" : "ws"
-    return "\(scheme)://\(try simulatorAddress(venue))\(setting[setting.index(after: colon)...])"
+    let path = setting[setting.index(after: colon)...]
+    let isStream = setting[..<colon] == "simulator-ws"
+    if let base = fault(path) { return (isStream ? "ws" + base.dropFirst(4) : base) + path }
+    return "\(isStream ? "ws" : "http")://\(try simulatorAddress(venue))\(path)"
+  }
+
+  /// Where a fault of the simulator leads, such as `http://kraken.simulator.invalid:80`.
+  private func fault(_ path: Substring) -> String? {
+    let name = path.dropFirst().prefix { $0 != "/" }
+    guard let file = fopen("\(runDirectory)/simulator.faults/\(name)", "re") else { return nil }
+    defer { fclose(file) }
+    var buffer = [UInt8](repeating: 0, count: 256)
+    let count = fread(&buffer, 1, buffer.count, file)
+    let text = String(decoding: buffer[..<count].prefix { $0 > 0x20 }, as: UTF8.self)
+    return text.hasPrefix("http") ? text : nil
   }
 
   private func simulatorAddress(_ venue: Venue) throws(VenueError) -> String {

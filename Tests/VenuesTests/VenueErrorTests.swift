@@ -70,6 +70,16 @@ import Web
         try Endpoint("simulator-ws:/binance/ws", runDirectory: directory).resolve(.binance)
           == "ws://127.0.0.1:\(port)/binance/ws")
     }
+    let faults = directory + "/simulator.faults"
+    try FileManager.default.createDirectory(atPath: faults, withIntermediateDirectories: true)
+    try "https://127.0.0.1:4713\n".write(toFile: faults + "/polymarket", atomically: true, encoding: .utf8)
+    #expect(try endpoint.resolve(.polymarket) == "https://127.0.0.1:4713/polymarket/gamma")
+    let stream = Endpoint("simulator-ws:/polymarket/ws/market", runDirectory: directory)
+    #expect(try stream.resolve(.polymarket) == "wss://127.0.0.1:4713/polymarket/ws/market")
+    let other = Endpoint("simulator:/binance", runDirectory: directory)
+    #expect(try other.resolve(.binance) == "http://127.0.0.1:4712/binance")
+    try FileManager.default.removeItem(atPath: faults)
+    #expect(try endpoint.resolve(.polymarket) == "http://127.0.0.1:4712/polymarket/gamma")
     try "nonsense".write(toFile: directory + "/simulator.address", atomically: true, encoding: .utf8)
     #expect(throws: VenueError.self) { try endpoint.resolve(.polymarket) }
   }
