@@ -71,7 +71,7 @@ let libraries: [Target] = [
   room("Store", ["CSQLite", "Market", "Daemon"]),
 
   // Floor 3
-  room("Venues", ["CSimdJSON", "CBotan", "Web", "Market", "Daemon"]),
+  room("Venues", ["CSimdJSON", "CBotan", "Web", "Resilience", "Market", "Daemon"]),
 
   // Floor 4
   hotRoom("Ingesting", ["Venues", "Web", "Bus", "Market", "Daemon"]),

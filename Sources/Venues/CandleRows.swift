@@ -36,13 +36,7 @@ struct CandleRows: Sendable {
   func parse(
     _ wire: Wire, period: CandlePeriod?, isClosed: (Candle, [Wire]) throws(WireProblem) -> Bool
   ) throws(WireProblem) -> [Candle] {
-    let rows = try wire.each { row throws(WireProblem) -> [Wire] in
-      let fields = try row.elements
-      guard fields.count >= membersMin else {
-        throw WireProblem("", "expected at least \(membersMin) values, found \(fields.count)")
-      }
-      return fields
-    }
+    let rows = try wire.each(members)
     let period = period ?? guessedPeriod(rows)
     var candles: [Candle] = []
     candles.reserveCapacity(rows.count)
@@ -64,11 +58,27 @@ struct CandleRows: Sendable {
     return order == .oldestFirst ? candles : candles.reversed()
   }
 
+  /// Reads a single row; `isOnGrid` says whether it must start on the period's grid of UTC.
+  func parse(
+    row: Wire, _ period: CandlePeriod, isOnGrid: Bool, isClosed: (Candle, [Wire]) throws(WireProblem) -> Bool
+  ) throws(WireProblem) -> Candle {
+    try parse(members(row), period, isOnGrid: isOnGrid, isClosed)
+  }
+
+  private func members(_ row: Wire) throws(WireProblem) -> [Wire] {
+    let fields = try row.elements
+    guard fields.count >= membersMin else {
+      throw WireProblem("", "expected at least \(membersMin) values, found \(fields.count)")
+    }
+    return fields
+  }
+
   private func parse(
-    _ row: [Wire], _ period: CandlePeriod, _ isClosed: (Candle, [Wire]) throws(WireProblem) -> Bool
+    _ row: [Wire], _ period: CandlePeriod, isOnGrid: Bool = true,
+    _ isClosed: (Candle, [Wire]) throws(WireProblem) -> Bool
   ) throws(WireProblem) -> Candle {
     let start = try self.start(row)
-    guard period.mayStart(at: start) else {
+    guard !isOnGrid || period.mayStart(at: start) else {
       throw WireProblem("[\(places.start)]", "expected the start of a candle of \(period), found \(start)")
     }
     let end = period.end(ofCandleAt: start)

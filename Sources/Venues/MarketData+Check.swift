@@ -1,18 +1,46 @@
 internal import Market
 
 extension Candle {
+  /// The members of a candle by the venue's names for them.
+  struct Members {
+    var open = "open"
+    var high = "high"
+    var low = "low"
+    var close = "close"
+    var volume = "volume"
+  }
+
+  /// A candle of an object, checked.
+  /// - Throws: `WireProblem` that names the member.
+  init(
+    _ wire: Wire, start: Timestamp, period: CandlePeriod, isClosed: Bool, members: Members = Members()
+  ) throws(WireProblem) {
+    self.init(
+      start: start, periodSeconds: period.end(ofCandleAt: start).seconds - start.seconds,
+      open: try wire.price(members.open), high: try wire.price(members.high), low: try wire.price(members.low),
+      close: try wire.price(members.close), volume: try wire.volume(members.volume), isClosed: isClosed)
+    try check(members)
+  }
+
   /// Checks what must hold in every candle; the numbers are the places of the fields in the venue's row.
   /// - Throws: `WireProblem` naming the place.
   func check(open openPlace: Int, high highPlace: Int, low lowPlace: Int, close closePlace: Int, volume: Int)
     throws(WireProblem)
   {
-    guard low.raw > 0 else { throw WireProblem("[\(lowPlace)]", "expected a low above 0, found \(low)") }
-    guard high >= low else { throw WireProblem("[\(highPlace)]", "expected a high of \(low) at least, found \(high)") }
-    for (value, place) in [(open, openPlace), (close, closePlace)] where value < low || value > high {
-      throw WireProblem("[\(place)]", "expected a price between \(low) and \(high), found \(value)")
+    try check(
+      Members(
+        open: "[\(openPlace)]", high: "[\(highPlace)]", low: "[\(lowPlace)]", close: "[\(closePlace)]",
+        volume: "[\(volume)]"))
+  }
+
+  private func check(_ members: Members) throws(WireProblem) {
+    guard volume.raw >= 0 else {
+      throw WireProblem(members.volume, "expected no negative number, found \(volume)")
     }
-    guard self.volume.raw >= 0 else {
-      throw WireProblem("[\(volume)]", "expected no negative number, found \(self.volume)")
+    guard low.raw > 0 else { throw WireProblem(members.low, "expected a low above 0, found \(low)") }
+    guard high >= low else { throw WireProblem(members.high, "expected a high of \(low) at least, found \(high)") }
+    for (value, member) in [(open, members.open), (close, members.close)] where value < low || value > high {
+      throw WireProblem(member, "expected a price between \(low) and \(high), found \(value)")
     }
   }
 }

@@ -24,6 +24,9 @@ struct RESTConnection: Sendable {
   /// Header fields that sign a request, by its method and address; nil where requests go unsigned.
   var authorise: (@Sendable (_ method: String, _ url: String) throws(VenueError) -> HTTPHeaders)?
 
+  /// Keeps the requests under the venue's limits; nil where nothing has to, as in tests.
+  var pacer: RequestPacer?
+
   init(format: AnswerFormat, endpoint: Endpoint, transport: VenueTransport, timeoutMilliseconds: Int = 30_000) {
     self.format = format
     self.endpoint = endpoint
@@ -47,7 +50,8 @@ struct RESTConnection: Sendable {
     let text = query.map { "\(percentEncoded($0.0))=\(percentEncoded($0.1))" }.joined(separator: "&")
     let url = try endpoint.resolve(venue) + path + (text.isEmpty ? "" : "?" + text)
     let request = HTTPRequest(url: url, headers: Self.headers, timeoutMilliseconds: timeoutMilliseconds)
-    return try format.read(kind, await send(kind, request), parse)
+    try await pacer?.pass(kind, path: path, query: query)
+    return try await answer(kind, request, parse)
   }
 
   /// Sends a JSON body, and reads the answer.
@@ -59,7 +63,19 @@ struct RESTConnection: Sendable {
     let url = try endpoint.resolve(venue) + path
     let request = HTTPRequest(
       method: "POST", url: url, headers: headers, body: Array(body.utf8), timeoutMilliseconds: timeoutMilliseconds)
-    return try format.read(kind, await send(kind, request), parse)
+    try await pacer?.pass(kind, path: path, query: [])
+    return try await answer(kind, request, parse)
+  }
+
+  private func answer<Value: Sendable>(
+    _ kind: String, _ request: HTTPRequest, _ parse: (Wire) throws(WireProblem) -> Value
+  ) async throws(VenueError) -> Value {
+    do {
+      return try format.read(kind, await send(kind, request), parse)
+    } catch {
+      pacer?.take(error)
+      throw error
+    }
   }
 
   /// Coinbase answers 400 where there is no `User-Agent`.

@@ -1,4 +1,6 @@
+internal import Daemon
 public import Market
+internal import Web
 
 /// What one message of a crypto venue's stream says; a message may say several of these.
 public enum SpotStreamEvent: Hashable, Sendable {
@@ -47,7 +49,7 @@ public protocol SpotStreamFormat: Sendable {
   /// The requests that end subscriptions.
   func unsubscriptions(_ symbols: [String], firstID: Int) -> [String]
 
-  /// How many `accepted` or `refused` come for the subscription of so many symbols.
+  /// How many `accepted` or `refused` come for the subscription of so many symbols, and for its end.
   func answers(toSubscribing symbols: Int) -> Int
 
   /// Reads one message.
@@ -62,4 +64,41 @@ public protocol SpotStreamFormat: Sendable {
 
   /// Forgets what it knows of a connection that was lost.
   mutating func reset()
+}
+
+extension SpotStreamFormat {
+  /// Reads the message as JSON.
+  func json(_ text: UnsafeRawBufferPointer) throws(VenueError) -> Wire {
+    do { return Wire(try JSONDocument(text).root) } catch {
+      throw VenueError(venue: venue, kind: "stream", problem: "the message is no JSON that we take: \(error)")
+    }
+  }
+
+  /// Forgets nothing, where there is nothing to remember.
+  public mutating func reset() {}
+}
+
+extension Venues {
+  /// How the streams of a venue are spoken, one for each kind of connection that its data need; none where the venue has
+  /// no public stream of prices.
+  public static func streams(of venue: Venue) -> [any SpotStreamFormat] {
+    switch venue {
+    case .binance: [BinanceStreamFormat()]
+    case .coinbase: [CoinbaseStreamFormat()]
+    case .kraken: [KrakenStreamFormat()]
+    case .okx: [OKXStreamFormat(.tickersAndTrades), OKXStreamFormat(.candles)]
+    case .bybit: [BybitStreamFormat()]
+    case .polymarket, .kalshi, .coingecko: []
+    }
+  }
+}
+
+extension [String] {
+  /// Parts of at most so many.
+  func parts(of most: Int) -> [[String]] {
+    stride(from: 0, to: count, by: most).map { Array(self[$0..<Swift.min($0 + most, count)]) }
+  }
+
+  /// A JSON array of these strings.
+  var jsonArray: String { "[" + map(jsonQuoted).joined(separator: ",") + "]" }
 }

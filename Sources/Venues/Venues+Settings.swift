@@ -1,12 +1,14 @@
 public import Daemon
+internal import Market
 
 extension PolymarketREST {
   /// A client of the services that the settings name.
   public init(settings: Settings, runDirectory: String, transport: VenueTransport) {
+    let endpoints = Endpoints(settings: settings, runDirectory: runDirectory)
     self.init(
-      endpoints: Endpoints(settings: settings, runDirectory: runDirectory), transport: transport,
-      verifiesHash: settings.boolean("polymarket", "verify_book_hash"),
-      timeoutMilliseconds: settings.integer("polymarket", "request_timeout_s") * 1000)
+      endpoints: endpoints, transport: transport, verifiesHash: settings.boolean("polymarket", "verify_book_hash"),
+      timeoutMilliseconds: settings.integer("polymarket", "request_timeout_s") * 1000,
+      pacer: .shared(.polymarket, at: endpoints.clob, settings: settings))
   }
 }
 
@@ -23,18 +25,19 @@ extension PolymarketREST.Endpoints {
 extension Venues {
   /// Clients of all venues, as the settings have them.
   public init(settings: Settings, runDirectory: String, transport: VenueTransport) {
-    func endpoint(_ section: String) -> Endpoint {
-      Endpoint(settings.text(section, "rest_url"), runDirectory: runDirectory)
+    func endpoint(_ venue: Venue) -> Endpoint {
+      Endpoint(settings.text(venue.rawValue, "rest_url"), runDirectory: runDirectory)
     }
+    func pacer(_ venue: Venue) -> RequestPacer { .shared(venue, at: endpoint(venue), settings: settings) }
     self.init([
       PolymarketREST(settings: settings, runDirectory: runDirectory, transport: transport),
       KalshiREST(settings: settings, runDirectory: runDirectory, transport: transport),
-      BinanceREST(endpoint: endpoint("binance"), transport: transport),
-      CoinbaseREST(endpoint: endpoint("coinbase"), transport: transport),
-      KrakenREST(endpoint: endpoint("kraken"), transport: transport),
-      OKXREST(endpoint: endpoint("okx"), transport: transport),
-      BybitREST(endpoint: endpoint("bybit"), transport: transport),
-      CoinGeckoREST(endpoint: endpoint("coingecko"), transport: transport),
+      BinanceREST(endpoint: endpoint(.binance), transport: transport, pacer: pacer(.binance)),
+      CoinbaseREST(endpoint: endpoint(.coinbase), transport: transport, pacer: pacer(.coinbase)),
+      KrakenREST(endpoint: endpoint(.kraken), transport: transport, pacer: pacer(.kraken)),
+      OKXREST(endpoint: endpoint(.okx), transport: transport, pacer: pacer(.okx)),
+      BybitREST(endpoint: endpoint(.bybit), transport: transport, pacer: pacer(.bybit)),
+      CoinGeckoREST(endpoint: endpoint(.coingecko), transport: transport, pacer: pacer(.coingecko)),
     ])
   }
 }

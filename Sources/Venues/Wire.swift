@@ -130,9 +130,9 @@ struct Wire {
     Quantity(raw: try required(name, "a decimal number").decimal(name))
   }
 
-  /// A member that is a quantity, or nil where it is missing or null.
+  /// A member that is a quantity, or nil where it is missing, null or an empty string.
   func optionalQuantity(_ name: String) throws(WireProblem) -> Quantity? {
-    guard let member = try optional(name) else { return nil }
+    guard let member = try optional(name), member.json.string != "" else { return nil }
     return Quantity(raw: try member.decimal(name))
   }
 
@@ -190,6 +190,15 @@ struct Wire {
       do throws(WireProblem) { values.append(try read(element)) } catch { throw error.inside("[\(index)]") }
     }
     return values
+  }
+
+  /// Reads each element of this array, also those after one that is bad; then a problem names the first bad one.
+  func eachGood(_ read: (Wire) throws(WireProblem) -> Void) throws(WireProblem) {
+    var first: WireProblem?
+    for (index, element) in try elements.enumerated() {
+      do throws(WireProblem) { try read(element) } catch { first = first ?? error.inside("[\(index)]") }
+    }
+    if let first { throw first }
   }
 
   // MARK: - Texts

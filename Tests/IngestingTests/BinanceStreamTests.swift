@@ -91,7 +91,7 @@ struct BinanceStreamParserTests {
     (#"{"u":1,"s":"A","b":"1","B":"x","a":"2","A":"1"}"#, "ticker", "B"),
     (#"{"u":1,"s":"A","b":"1","B":"1","a":"2","A":"-1"}"#, "ticker", "b"),
     (#"{"u":1,"s":"A","b":"1","B":"1","A":"1"}"#, "ticker", "a"),
-    (#"{"e":"kline","s":"A"}"#, "candle", "k"), (#"{"e":"kline","s":"A","k":{"i":"5m"}}"#, "candle", "k.i"),
+    (#"{"e":"kline","s":"A"}"#, "candle", "k"), (#"{"e":"kline","s":"A","k":{"i":"7m"}}"#, "candle", "k.i"),
     (#"{"e":"kline","s":"A","k":{"i":"1m","t":60000,"T":60000}}"#, "candle", "k.T"),
     (#"{"e":"kline","s":"A","k":{"i":"1m","t":60001,"T":120000}}"#, "candle", "k.T"),
     (

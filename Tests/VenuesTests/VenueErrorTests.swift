@@ -95,3 +95,18 @@ import Web
     #expect(venues.tickers(.binance) != nil && venues.tickers(.kalshi) == nil)
   }
 }
+
+@Suite struct CoinPairTests {
+  @Test func `each venue has its own name for a pair`() throws {
+    let pair = try #require(CoinPair("BTC/USD"))
+    let names = Venue.allCases.map { pair.symbol(at: $0) }
+    #expect(names == [nil, nil, "BTCUSDT", "BTC-USD", "BTC/USD", "BTC-USDT", "BTCUSDT", "bitcoin"])
+    #expect(CoinPair("ETH/BTC")?.symbol(at: .okx) == "ETH-BTC" && CoinPair("ETH/BTC")?.symbol(at: .coingecko) == nil)
+    let names2 = PairNames(exceptions: [.kraken: [pair: "XBT/USD"], .okx: [pair: "-"]])
+    #expect(names2.symbol(pair, at: .kraken) == "XBT/USD" && names2.symbol(pair, at: .okx) == nil)
+    #expect(names2.symbol(pair, at: .bybit) == "BTCUSDT")
+  }
+
+  @Test(arguments: ["", "BTC", "BTC/", "/USD", "btc/usd", "BTC/USD/EUR", "B/USD", "BTC-USD", "BTC/UŞD"])
+  func `what is no pair is none`(_ text: String) { #expect(CoinPair(text) == nil) }
+}

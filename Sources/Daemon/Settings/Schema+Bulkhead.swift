@@ -14,6 +14,9 @@ extension Schema {
     SettingDefinition(
       "bulkhead", "mode", .choice(["dry-run", "paper", "live"]), default: "paper",
       "what becomes of an opportunity: logged, filled by the paper broker, or sent to the venue"),
+    SettingDefinition(
+      "bulkhead", "request_share_percent", .integer(1...100), default: "50", unit: "%",
+      "how much of a venue's limit of REST requests one process may use: others ask at the same address"),
   ]
 
   /// The bus between the processes.

@@ -21,8 +21,11 @@ public struct BybitREST: CandleSource, TickerSource, TradeSource {
   /// - Parameters:
   ///   - endpoint: the API, `https://api.bybit.com` at the venue itself.
   ///   - transport: what carries the requests.
-  public init(endpoint: Endpoint, transport: VenueTransport) {
-    connection = RESTConnection(format: BybitREST.format, endpoint: endpoint, transport: transport)
+  ///   - pacer: keeps them under the venue's limits.
+  public init(endpoint: Endpoint, transport: VenueTransport, pacer: RequestPacer? = nil) {
+    var connection = RESTConnection(format: BybitREST.format, endpoint: endpoint, transport: transport)
+    connection.pacer = pacer
+    self.connection = connection
   }
 
   /// Which venue it is.

@@ -12,8 +12,11 @@ public struct CoinGeckoREST: PriceSource {
   /// - Parameters:
   ///   - endpoint: the API, `https://api.coingecko.com` at the venue itself.
   ///   - transport: what carries the requests.
-  public init(endpoint: Endpoint, transport: VenueTransport) {
-    connection = RESTConnection(format: CoinGeckoREST.format, endpoint: endpoint, transport: transport)
+  ///   - pacer: keeps them under the venue's limits.
+  public init(endpoint: Endpoint, transport: VenueTransport, pacer: RequestPacer? = nil) {
+    var connection = RESTConnection(format: CoinGeckoREST.format, endpoint: endpoint, transport: transport)
+    connection.pacer = pacer
+    self.connection = connection
   }
 
   /// Which venue it is.

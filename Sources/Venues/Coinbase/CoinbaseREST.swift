@@ -16,8 +16,11 @@ public struct CoinbaseREST: CandleSource, TickerSource, TradeSource {
   /// - Parameters:
   ///   - endpoint: the API, `https://api.exchange.coinbase.com` at the venue itself.
   ///   - transport: what carries the requests.
-  public init(endpoint: Endpoint, transport: VenueTransport) {
-    connection = RESTConnection(format: CoinbaseREST.format, endpoint: endpoint, transport: transport)
+  ///   - pacer: keeps them under the venue's limits.
+  public init(endpoint: Endpoint, transport: VenueTransport, pacer: RequestPacer? = nil) {
+    var connection = RESTConnection(format: CoinbaseREST.format, endpoint: endpoint, transport: transport)
+    connection.pacer = pacer
+    self.connection = connection
   }
 
   /// Which venue it is.

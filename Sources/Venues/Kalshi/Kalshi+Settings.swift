@@ -31,8 +31,10 @@ extension KalshiREST {
     settings: Settings, runDirectory: String, transport: VenueTransport, signer: KalshiSigner? = nil,
     fees: @escaping @Sendable (String) -> KalshiFees = { _ in .ordinary }
   ) {
+    let endpoint = Endpoint(settings.text("kalshi", "rest_url"), runDirectory: runDirectory)
     self.init(
-      endpoint: Endpoint(settings.text("kalshi", "rest_url"), runDirectory: runDirectory), transport: transport,
-      signer: signer, timeoutMilliseconds: settings.integer("kalshi", "request_timeout_s") * 1000, fees: fees)
+      endpoint: endpoint, transport: transport,
+      signer: signer, timeoutMilliseconds: settings.integer("kalshi", "request_timeout_s") * 1000, fees: fees,
+      pacer: .shared(.kalshi, at: endpoint, settings: settings))
   }
 }

@@ -30,13 +30,15 @@ public struct KalshiREST: MarketSource, BookSource, TradeSource {
   ///   - clock: the time of day that is signed.
   ///   - timeoutMilliseconds: how long one request may take.
   ///   - fees: what a series charges, where that is known.
+  ///   - pacer: keeps the requests under the venue's limits.
   public init(
     endpoint: Endpoint, transport: VenueTransport, signer: KalshiSigner? = nil,
     clock: @escaping @Sendable () -> Timestamp = { SystemClock.now }, timeoutMilliseconds: Int = 30_000,
-    fees: @escaping @Sendable (String) -> KalshiFees = { _ in .ordinary }
+    fees: @escaping @Sendable (String) -> KalshiFees = { _ in .ordinary }, pacer: RequestPacer? = nil
   ) {
     var connection = RESTConnection(
       venue: .kalshi, endpoint: endpoint, transport: transport, timeoutMilliseconds: timeoutMilliseconds)
+    connection.pacer = pacer
     if let signer {
       connection.authorise = { (method, url) throws(VenueError) in
         try signer.headers(method: method, url: url, time: clock())

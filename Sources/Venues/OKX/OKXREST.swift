@@ -26,8 +26,11 @@ public struct OKXREST: CandleSource, TickerSource, TradeSource {
   /// - Parameters:
   ///   - endpoint: the API, `https://www.okx.com` at the venue itself.
   ///   - transport: what carries the requests.
-  public init(endpoint: Endpoint, transport: VenueTransport) {
-    connection = RESTConnection(format: OKXREST.format, endpoint: endpoint, transport: transport)
+  ///   - pacer: keeps them under the venue's limits.
+  public init(endpoint: Endpoint, transport: VenueTransport, pacer: RequestPacer? = nil) {
+    var connection = RESTConnection(format: OKXREST.format, endpoint: endpoint, transport: transport)
+    connection.pacer = pacer
+    self.connection = connection
   }
 
   /// Which venue it is.
@@ -110,7 +113,7 @@ extension OKXREST {
   /// Besides these: engine upgrading, time-out, API offline, system error.
   private static let temporary = rateLimits.union(["50001", "50004", "50005", "50026"])
 
-  static let rows = CandleRows(
+  private static let rows = CandleRows(
     order: .newestFirst, unit: .milliseconds, membersMin: 9, periods: periods.map(\.0))
 
   /// Rows of nine strings, `[ts ms, open, high, low, close, vol, volCcy, volCcyQuote, confirm]`, newest first.
@@ -124,7 +127,12 @@ extension OKXREST {
     }
   }
 
-  static func isConfirmed(_ row: [Wire]) throws(WireProblem) -> Bool {
+  /// Reads one row, of a stream.
+  static func candle(_ row: Wire, _ period: CandlePeriod, isOnGrid: Bool = true) throws(WireProblem) -> Candle {
+    try rows.parse(row: row, period, isOnGrid: isOnGrid) { _, row throws(WireProblem) in try isConfirmed(row) }
+  }
+
+  private static func isConfirmed(_ row: [Wire]) throws(WireProblem) -> Bool {
     switch try row.text(8) {
     case "1": return true
     case "0": return false
@@ -138,19 +146,33 @@ extension OKXREST {
     try wire.inside("data", "an array") { data throws(WireProblem) in
       let items = try data.elements
       guard items.count == 1 else { throw WireProblem("", "expected one ticker, found \(items.count)") }
-      do throws(WireProblem) { return try ticker(items[0]) } catch { throw error.inside("[0]") }
+      do throws(WireProblem) {
+        guard let ticker = try ticker(items[0]) else {
+          throw WireProblem("bidPx", "expected a bid and an ask, found one or none")
+        }
+        return ticker
+      } catch {
+        throw error.inside("[0]")
+      }
     }
   }
 
-  /// Reads one ticker, of REST or a stream; prices are `""` where there are none.
-  static func ticker(_ item: Wire) throws(WireProblem) -> Ticker {
-    let ticker = Ticker(
-      instrument: InstrumentID(venue: .okx, symbol: try item.text("instId")),
-      bid: Level(price: try item.price("bidPx"), quantity: try item.quantity("bidSz")),
-      ask: Level(price: try item.price("askPx"), quantity: try item.quantity("askSz")),
-      time: try item.milliseconds("ts"))
+  /// Reads one ticker, of REST or a stream; nil where one side of the market is empty: its price is `""`.
+  static func ticker(_ item: Wire) throws(WireProblem) -> Ticker? {
+    let symbol = try item.text("instId")
+    let sides: [Level?] = [
+      try level(item, price: "bidPx", size: "bidSz"), try level(item, price: "askPx", size: "askSz"),
+    ]
+    let time = try item.milliseconds("ts")
+    guard let bid = sides[0], let ask = sides[1] else { return nil }
+    let ticker = Ticker(instrument: InstrumentID(venue: .okx, symbol: symbol), bid: bid, ask: ask, time: time)
     try ticker.check(bidField: "bidPx")
     return ticker
+  }
+
+  private static func level(_ item: Wire, price: String, size: String) throws(WireProblem) -> Level? {
+    guard try item.required(price, "a decimal number").json.string != "" else { return nil }
+    return Level(price: try item.price(price), quantity: try item.quantity(size))
   }
 
   /// Reads trades, which come newest first, and gives them oldest first; `side` is the taker's.

@@ -38,12 +38,16 @@ public struct PolymarketREST: MarketSource, BookSource, TradeSource {
   ///   - transport: what carries the requests.
   ///   - verifiesHash: whether a book whose `hash` is wrong is refused.
   ///   - timeoutMilliseconds: how long one request may take.
+  ///   - pacer: keeps the requests under the venue's limits.
   public init(
-    endpoints: Endpoints, transport: VenueTransport, verifiesHash: Bool = true, timeoutMilliseconds: Int = 30_000
+    endpoints: Endpoints, transport: VenueTransport, verifiesHash: Bool = true, timeoutMilliseconds: Int = 30_000,
+    pacer: RequestPacer? = nil
   ) {
     func connection(_ endpoint: Endpoint) -> RESTConnection {
-      RESTConnection(
+      var connection = RESTConnection(
         venue: .polymarket, endpoint: endpoint, transport: transport, timeoutMilliseconds: timeoutMilliseconds)
+      connection.pacer = pacer
+      return connection
     }
     gamma = connection(endpoints.gamma)
     clob = connection(endpoints.clob)
