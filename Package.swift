@@ -15,7 +15,9 @@ let swift: [SwiftSetting] =
   ] + (strict ? [.treatAllWarnings(as: .error)] : [])
 
 /// Workers carry the standard library in themselves: they start three times faster and need no Swift on the host.
-let selfContained: [LinkerSetting] = [.unsafeFlags(["-static-stdlib"])]
+///
+/// Symbols of libraries are bound when they start, not when they are first called, which is when it counts.
+let selfContained: [LinkerSetting] = [.unsafeFlags(["-static-stdlib", "-Xlinker", "-z", "-Xlinker", "now"])]
 
 /// simdjson's On-Demand parser picks its instruction set when it is compiled; without this it is the scalar one.
 #if arch(x86_64)

@@ -130,6 +130,18 @@ public final class Publisher {
     socket.send(writer.written)
   }
 
+  /// Becomes readable when subscriptions may have come, for a poll loop of one's own.
+  ///
+  /// It stays silent about what has been there before: ask `hasSubscriptions` before each wait. The source is zmq_getsockopt(3),
+  /// `ZMQ_FD`.
+  public var descriptor: Int32 { socket.descriptor }
+
+  /// Whether `processSubscriptions` has something to process.
+  public var hasSubscriptions: Bool {
+    socket.mayHaveInput = true
+    return socket.hasInput()
+  }
+
   /// Reads what subscribers asked for since the last call; never blocks.
   ///
   /// - Parameter handler: answers one request for a snapshot, now or in parts later.

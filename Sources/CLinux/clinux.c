@@ -76,10 +76,21 @@ static const char *limit(const struct bh_limits *limits) {
   return NULL;
 }
 
+uint64_t bh_ignored_signals(void) {
+  uint64_t ignored = 0;
+  for (int number = 1; number < NSIG; number++) {
+    unsigned long action[16] = {0};
+    if (syscall(SYS_rt_sigaction, number, NULL, action, 8) == 0 && action[0] == (unsigned long)SIG_IGN)
+      ignored |= (uint64_t)1 << (number - 1);
+  }
+  return ignored;
+}
+
 static const char *prepare(const struct bh_spawn_order *spawn) {
   // Raw as well: the library keeps two signals to itself, which may have been ignored before it came.
   static const unsigned long standard[16];
-  for (int number = 1; number < NSIG; number++) syscall(SYS_rt_sigaction, number, standard, NULL, 8);
+  for (uint64_t rest = spawn->ignored_signals; rest; rest &= rest - 1)
+    syscall(SYS_rt_sigaction, __builtin_ctzll(rest) + 1, standard, NULL, 8);
   if (setpgid(0, 0) < 0) return "setpgid";
   if (dup2(spawn->stdin_fd, 0) < 0 || dup2(spawn->stdout_fd, 1) < 0 || dup2(spawn->stderr_fd, 2) < 0) return "dup2";
   // Closed by the execution, not before: the lock of the run directory is let go when this is another program that can
@@ -118,6 +129,8 @@ pid_t bh_spawn(const struct bh_spawn_order *spawn, const char **step) {
     _exit(127);
   }
   if (pid < 0) error = errno;
+  // Its execution woke this thread, which took the processor from it.
+  if (spawn->yields) sched_yield();
   sigprocmask(SIG_SETMASK, &before, NULL);
   if (!error) return pid;
   if (pid > 0) waitpid(pid, NULL, 0);

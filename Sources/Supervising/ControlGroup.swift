@@ -63,9 +63,9 @@ final class ControlGroup {
   static func killsOfMachine() -> Int? { counter("oom_kill", in: "/proc/vmstat") }
 
   private static func counter(_ name: String, in file: String) -> Int? {
-    let text = String(decoding: (try? readFile(file, sizeMax: 1 << 20)) ?? [], as: UTF8.self)
-    let line = text.split(separator: "\n").first { $0.hasPrefix(name + " ") }
-    return line.flatMap { Int($0.dropFirst(name.count + 1)) }
+    let key = Array((name + " ").utf8)
+    let line = (try? readFile(file, sizeMax: 1 << 20))?.split(separator: 0x0A).first { $0.starts(with: key) }
+    return line.flatMap { Int(String(decoding: $0.dropFirst(key.count), as: UTF8.self)) }
   }
 
   /// The group that this process is in, where it may make others.

@@ -29,16 +29,10 @@ public struct ExecutableProblem: Error, Hashable, Sendable, CustomStringConverti
 }
 
 extension ProcessSpecification {
-  /// The program's path, looked up again where it could not be run when the configuration was read.
-  /// - Throws: `ExecutableProblem` where it still cannot.
+  /// Looks the program up as it is now: it may have come, gone or changed since the configuration was read.
+  /// - Returns: its path.
+  /// - Throws: `ExecutableProblem` where it cannot be run.
   public func findExecutable() throws(ExecutableProblem) -> String {
-    guard executableProblem != nil else { return executable }
-    return try SystemLookup.program(arguments.first ?? "", searchPath: environment["PATH"] ?? Surroundings.searchPath)
-  }
-
-  /// Whether the program can be run now.
-  /// - Throws: `ExecutableProblem` where it cannot.
-  public func checkExecutable() throws(ExecutableProblem) {
-    _ = try SystemLookup.program(arguments.first ?? "", searchPath: environment["PATH"] ?? Surroundings.searchPath)
+    try SystemLookup.program(arguments.first ?? "", searchPath: environment["PATH"] ?? Surroundings.searchPath)
   }
 }

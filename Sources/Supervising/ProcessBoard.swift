@@ -3,9 +3,7 @@ internal import Bus
 /// The process table on the bus: `process/NAME`, each change, and the whole of it for whoever joins; alerts as well.
 final class ProcessBoard {
   private let publisher: Publisher
-  private let poller = Poller()
   private var topics: [String: TopicHandle] = [:]
-  private var polled: Int32 = -1
   private let alertTopic: TopicHandle
   /// The last alerts, for whoever joins.
   private var alerts: [AlertMessage] = []
@@ -29,16 +27,11 @@ final class ProcessBoard {
     publisher.publish(topic(message)) { message.encode($0) }
   }
 
-  /// Waits until a newcomer or a descriptor has something to say.
-  func wait(descriptor: Int32, timeoutMilliseconds: Int) {
-    if polled != descriptor {
-      poller.removeAll()
-      poller.add(publisher)
-      poller.add(descriptor: descriptor)
-      polled = descriptor
-    }
-    poller.wait(timeoutMilliseconds: timeoutMilliseconds)
-  }
+  /// Becomes readable when `hasNewcomers` may have changed.
+  var descriptor: Int32 { publisher.descriptor }
+
+  /// Whether somebody waits to be told everything; ask before each wait for `descriptor`.
+  var hasNewcomers: Bool { publisher.hasSubscriptions }
 
   /// Sends the whole table, and all plans, to those who have just joined.
   func answerNewcomers(

@@ -2,8 +2,10 @@ internal import Daemon
 internal import Market
 
 /// What the shell keeps for each process.
-struct RowState {
+final class RowState {
   let streams: ProcessStreams
+  /// What it is spawned with; nil until it is first spawned, and where that has changed since.
+  var order: SpawnOrder?
   var child: Child?
   var tokens: [EventLoop.Token] = []
   /// The pid of the process that is just ending: its group may still be signalled.
@@ -22,4 +24,6 @@ struct RowState {
   var startedAt: Timestamp?
   var endedAt: Timestamp?
   var status = ""
+
+  init(streams: ProcessStreams) { self.streams = streams }
 }

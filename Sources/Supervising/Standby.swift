@@ -42,8 +42,10 @@ final class Standby {
     let arguments = CStringArray(
       [launch.executable, "--standby", "\(launch.standIn ?? 0)", "--notify", "4"] + launch.arguments)
     let variables = CStringArray(environment.map { "\($0.key)=\($0.value)" })
-    let pid = try systemCall("start \(launch.executable)") {
-      bh_spawn_standby(launch.executable, arguments.pointer, variables.pointer, watched, notify)
+    let pid = try withExtendedLifetime((arguments, variables)) { () throws(SystemError) in
+      try systemCall("start \(launch.executable)") {
+        bh_spawn_standby(launch.executable, arguments.pointer, variables.pointer, watched, notify)
+      }
     }
     guard let standby = Standby(pid: pid) else { throw SystemError.last("pidfd_open") }
     return standby

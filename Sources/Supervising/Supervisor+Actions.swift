@@ -18,21 +18,40 @@ extension Supervisor {
     while !pending.isEmpty {
       let batch = pending
       pending = []
-      // What people are told is how it stood before the next process came; but that comes first.
-      let rows = batch.map { table[$0.process] }
-      for (item, row) in zip(batch, rows) where item.action.isUrgent { perform(item.action, item.process, row) }
-      for (item, row) in zip(batch, rows) where !item.action.isUrgent { perform(item.action, item.process, row) }
+      let outcomes = performUrgent(batch)
+      // What people are told is how it stands before the table hears of the newcomers.
+      for item in batch {
+        if let row = table[item.process] { perform(item.action, item.process, row) }
+      }
+      for (process, events) in outcomes { for event in events { handle(event, process) } }
     }
     isPerforming = false
     flushEvents()
     for waiter in waiters.values where waiter.poll() { waiters[ObjectIdentifier(waiter)] = nil }
   }
 
-  func perform(_ action: ProcessAction, _ process: ProcessID, _ row: ProcessTable.Row?) {
-    guard let row else { return }
+  /// Does what something waits for, and not only people: spawns and signals.
+  /// - Returns: what came of the spawns, for the table.
+  private func performUrgent(_ batch: [TableAction]) -> [(ProcessID, [ProcessEvent])] {
+    var outcomes: [(ProcessID, [ProcessEvent])] = []
+    // One that comes alone runs first; of many, all are made first.
+    let isAlone = batch.count { $0.action == .spawn } == 1
+    for item in batch {
+      switch item.action {
+      case .spawn: outcomes.append((item.process, spawn(item.process, isUrgent: isAlone)))
+      case .signal(let number, let group): signal(number, group: group, item.process)
+      case .changed, .updated, .alert: break
+      }
+    }
+    return outcomes
+  }
+
+  private func perform(_ action: ProcessAction, _ process: ProcessID, _ row: ProcessTable.Row) {
     switch action {
-    case .spawn: spawn(process, row.specification)
-    case .signal(let number, let group): signal(number, group: group, process)
+    case .signal: break
+    case .spawn:
+      guard let child = rowStates[process]?.child else { return }
+      Log.info("process spawned", ["name": row.specification.fullName, "pid": "\(child.pid)"])
     case .changed(let from, let to):
       Log.info(
         "process", ["name": row.specification.fullName, "from": from.name, "to": to.name, "pid": pidText(row.record)])
@@ -49,36 +68,49 @@ extension Supervisor {
 
   func pidText(_ record: ProcessRecord) -> String { record.pid.map(String.init) ?? "" }
 
-  func spawn(_ process: ProcessID, _ specification: ProcessSpecification) {
-    guard let state = rowStates[process] else { return }
+  /// Spawns a process; nothing is done here that could be done when it runs.
+  /// - Parameters:
+  ///   - process: which one.
+  ///   - isUrgent: whether it runs before anything else is done here.
+  /// - Returns: what the table is to hear.
+  private func spawn(_ process: ProcessID, isUrgent: Bool) -> [ProcessEvent] {
+    guard let state = rowStates[process], let order = order(of: process, state) else { return [] }
     do throws(SystemError) {
       var descriptors = try state.streams.open(null: null)
       defer { descriptors.closeAll() }
-      if case .fastCGI(let socket) = specification.kind { descriptors.input = try sharedSocket(socket) }
-      let group = specification.limits.isEmpty ? nil : try controlGroup(process, specification)
-      let child = try Child.spawn(
-        specification, environment: environment, mark: mark(of: specification), umask: configuration.umask,
-        streams: descriptors, group: group)
-      state.streams.processStarted()
-      rowStates[process]?.child = child
-      rowStates[process]?.startTicks = 0
-      rowStates[process]?.fingerprint = ""
-      rowStates[process]?.startedAt = SystemClock.now
-      rowStates[process]?.status = ""
+      if case .fastCGI(let socket) = order.specification.kind { descriptors.input = try sharedSocket(socket) }
+      let group = order.isLimited ? try controlGroup(process, order.specification) : nil
+      let child = try Child.spawn(order, streams: descriptors, group: group, isUrgent: isUrgent)
+      state.child = child
+      state.startTicks = 0
+      state.fingerprint = ""
+      state.startedAt = SystemClock.now
+      state.status = ""
       processByPid[child.pid] = process
-      Log.info("process spawned", ["name": specification.fullName, "pid": "\(child.pid)"])
-      try watch(child, of: process)
-      handle(.spawned(pid: child.pid), process)
-    } catch {
-      Log.error("process cannot be spawned", ["name": specification.fullName, "error": "\(error)"])
-      if let child = rowStates[process]?.child {
-        // It runs and cannot be watched: SIGCHLD will tell of its end.
-        handle(.spawned(pid: child.pid), process)
-        handle(.signalFailed("\(error)"), process)
-      } else {
-        handle(.spawnFailed("\(error)"), process)
+      state.streams.processStarted()
+      do throws(SystemError) {
+        try watch(child, of: process)
+      } catch {
+        // SIGCHLD will tell of its end.
+        return [.spawned(pid: child.pid), .signalFailed("\(error)")]
       }
+      return [.spawned(pid: child.pid)]
+    } catch {
+      Log.error("process cannot be spawned", ["name": order.specification.fullName, "error": "\(error)"])
+      return [.spawnFailed("\(error)")]
     }
+  }
+
+  private func order(of process: ProcessID, _ state: RowState) -> SpawnOrder? {
+    if let order = state.order { return order }
+    guard let specification = table[process]?.specification else { return nil }
+    // What could not be run then may be there now.
+    let found = specification.executableProblem == nil ? nil : try? specification.findExecutable()
+    let order = SpawnOrder(
+      specification, executable: found ?? specification.executable, surroundings: surroundings,
+      mark: mark(of: specification))
+    if specification.executableProblem == nil { state.order = order }
+    return order
   }
 
   func watch(_ child: Child, of process: ProcessID) throws(SystemError) {
@@ -98,16 +130,6 @@ extension Supervisor {
       }
     } catch {
       handle(.signalFailed("\(error)"), process)
-    }
-  }
-}
-
-extension ProcessAction {
-  /// Whether something waits for it, and not only people.
-  fileprivate var isUrgent: Bool {
-    switch self {
-    case .spawn, .signal: true
-    case .changed, .updated, .alert: false
     }
   }
 }

@@ -212,7 +212,7 @@ extension Supervisor {
     let head = configuration.runDirectory + "|"
     for pid in ProcessFacts.allPids() {
       guard let facts = ProcessFacts(pid: pid), facts.group == pid, facts.session != pid, !facts.isZombie,
-        let mark = ProcessFacts.variable(Child.markVariable, of: pid), mark.hasPrefix(head)
+        let mark = ProcessFacts.variable(SpawnOrder.markVariable, of: pid), mark.hasPrefix(head)
       else { continue }
       let key = String(mark.dropFirst(head.count))
       // Of a process and a group that it made itself the process is older.
@@ -233,7 +233,7 @@ extension Supervisor {
       guard descriptor >= 0 else { continue }
       defer { close(descriptor) }
       guard let facts = ProcessFacts(pid: pid), !facts.isZombie, group == nil || facts.group == group,
-        let found = ProcessFacts.variable(Child.markVariable, of: pid),
+        let found = ProcessFacts.variable(SpawnOrder.markVariable, of: pid),
         mark.map({ found == $0 }) ?? found.hasPrefix(configuration.runDirectory + "|")
       else { continue }
       _ = bh_pidfd_send_signal(descriptor, number)

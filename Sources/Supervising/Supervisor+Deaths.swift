@@ -13,19 +13,21 @@ extension Supervisor {
       let exit = child.exit()
     else { return }
     processByPid[pid] = nil
-    for token in state.tokens { loop.remove(token) }
-    rowStates[process]?.child = nil
-    rowStates[process]?.tokens = []
-    rowStates[process]?.endingPid = pid
-    rowStates[process]?.isEndingStranger = child.strangerSince != nil
-    rowStates[process]?.endedAt = SystemClock.now
+    let tokens = state.tokens
+    state.child = nil
+    state.tokens = []
+    state.endingPid = pid
+    state.isEndingStranger = child.strangerSince != nil
+    state.endedAt = SystemClock.now
     hearLastWords(of: process)
     state.streams.processEnded()
     let wasKilled = state.wasKilled
-    rowStates[process]?.wasKilled = false
+    state.wasKilled = false
     handle(.exited(exit), process)
-    rowStates[process]?.endingPid = nil
-    rowStates[process]?.isEndingStranger = false
+    // Only now, because the next one did not wait for it; the descriptor is still open.
+    for token in tokens { loop.remove(token) }
+    state.endingPid = nil
+    state.isEndingStranger = false
     if child.strangerSince == nil { waitpid(pid, nil, 0) }
     tellOutOfMemory(process, exit, wasKilledByUs: wasKilled)
   }
@@ -58,7 +60,7 @@ extension Supervisor {
     while true {
       reap()
       if hasAdopted { signalMarked(group: nil, mark: nil, SIGKILL) }
-      let orphans = SystemLookup.children()
+      let orphans = ownChildren()
       guard !orphans.isEmpty, SystemClock.monotonicNanoseconds < limit else { return }
       for orphan in orphans { kill(orphan, SIGKILL) }
       var item = pollfd(fd: signals, events: Int16(POLLIN), revents: 0)

@@ -28,7 +28,7 @@ extension Supervisor {
       path: configuration.path, environment: environment, counts: scales)
     guard let read else {
       for error in errors { Log.error("\(error)") }
-      throw ControlFault(.cannotReread, errors.map { "\($0)" }.joined(separator: "\n"))
+      throw ControlFault(.cannotReread, mistakes: errors)
     }
     available = read
     return changes()
@@ -110,7 +110,7 @@ extension Supervisor {
   func restartInPlace() throws(ControlFault) {
     let errors = reexecute()
     guard errors.isEmpty else {
-      throw ControlFault(.cannotReread, errors.map { "\($0)" }.joined(separator: "\n"))
+      throw ControlFault(.cannotReread, mistakes: errors)
     }
   }
 }

@@ -46,8 +46,9 @@ extension Supervisor {
     if let standIn = launch.standIn { arguments += ["--stand-in", "\(standIn)"] }
     let strings = CStringArray(arguments + launch.arguments)
     let variables = CStringArray(environment.map { "\($0.key)=\($0.value)" })
-    let code = bh_reexecute(
-      launch.executable, strings.pointer, variables.pointer, lock.descriptor, notifySocket.descriptor)
+    let code = withExtendedLifetime((strings, variables)) {
+      bh_reexecute(launch.executable, strings.pointer, variables.pointer, lock.descriptor, notifySocket.descriptor)
+    }
     // Whoever takes over from the dead, or is started next, adopts everything.
     Log.error("supervisor ends", ["error": "\(SystemError("execve \(launch.executable)", code: code))"])
     ExitStatus.failed.exit()

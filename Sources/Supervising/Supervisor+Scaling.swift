@@ -34,7 +34,7 @@ extension Supervisor {
       counts[program] = count
       let (read, errors) = SupervisorConfiguration.read(
         path: configuration.path, environment: environment, counts: counts)
-      guard let read else { throw ControlFault(.failed, errors.map { "\($0)" }.joined(separator: "\n")) }
+      guard let read else { throw ControlFault(.failed, mistakes: errors) }
       newcomers[program] = read.processes.filter { $0.program == program }
     }
     if plan.count != count || !plan.isAtRest {
@@ -169,8 +169,7 @@ extension Supervisor {
   private func start(_ indices: Range<Int>, of program: String) {
     guard let count = plans[program]?.count else { return }
     for (index, process) in members(of: program) {
-      table.setVariable("BULKHEAD_SHARD", to: "\(index)/\(count)", of: process)
-      rowStates[process]?.fingerprint = ""
+      setShard(index, of: count, process)
     }
     let present = Set(members(of: program).map(\.index))
     for specification in newcomers[program] ?? [] {
@@ -184,18 +183,24 @@ extension Supervisor {
         }
       }
       let process = add(specification)
-      table.setVariable("BULKHEAD_SHARD", to: "\(index)/\(count)", of: process)
+      setShard(index, of: count, process)
       handle(.startRequested, process)
     }
     isStateChanged = true
+  }
+
+  /// Tells a process which part it has, from its next start on.
+  private func setShard(_ index: Int, of count: Int, _ process: ProcessID) {
+    table.setVariable("BULKHEAD_SHARD", to: "\(index)/\(count)", of: process)
+    rowStates[process]?.order = nil
+    rowStates[process]?.fingerprint = ""
   }
 
   private func leave(from first: Int, of program: String) {
     guard let count = plans[program]?.count else { return }
     for (index, process) in members(of: program) {
       guard index >= first else {
-        table.setVariable("BULKHEAD_SHARD", to: "\(index)/\(count)", of: process)
-        rowStates[process]?.fingerprint = ""
+        setShard(index, of: count, process)
         continue
       }
       departing.insert(process)

@@ -20,6 +20,8 @@ public final class Supervisor {
   /// How it was started.
   public let launch: Launch
   let environment: [String: String]
+  /// The same as the kernel takes it.
+  let surroundings: SpawnSurroundings
   let loop: EventLoop
   let lock: RunLock
   let signals: Int32
@@ -108,6 +110,7 @@ public final class Supervisor {
     Signals.ignore(SIGPIPE)
     // A file that must not grow is an error like a full disk.
     Signals.ignore(SIGXFSZ)
+    surroundings = SpawnSurroundings(environment: environment, umask: configuration.umask)
     try systemCall("prctl PR_SET_CHILD_SUBREAPER") { bh_become_subreaper() }
     timer = try systemCall("timerfd_create") { bh_timerfd() }
     loop = try EventLoop()
@@ -121,6 +124,8 @@ public final class Supervisor {
     for specification in configuration.processes { add(specification) }
     board = openBoard()
     control = try ControlServer(supervisor: self)
+    // Looked after in each turn.
+    if let board { _ = try loop.add(board.descriptor) {} }
     _ = try loop.add(signals) { [unowned self] in takeSignals() }
     _ = try loop.add(pump.taps.descriptor) { [unowned self] in pump.taps.deliver() }
     _ = try loop.add(timer) { [unowned self] in timerFired() }
@@ -155,6 +160,9 @@ public final class Supervisor {
     saveState()
     Readiness(environment: environment).ready(status: "\(configuration.processes.count) processes")
     Footprint.release()
+    if let first = configuration.processes.first {
+      Rehearsal.walk(first, surroundings: surroundings, null: null, loop: loop)
+    }
     arm()
     while !(table.isShuttingDown && table.isAtRest) {
       try turn()
@@ -218,13 +226,9 @@ public final class Supervisor {
   // MARK: - The loop
 
   func turn() throws {
-    if let board {
-      board.wait(descriptor: loop.descriptor, timeoutMilliseconds: Int(control?.timeoutMilliseconds ?? -1))
-      board.answerNewcomers(order: table.order, plans: plans) { message(of: $0) }
-      try loop.process(timeoutMilliseconds: 0)
-    } else {
-      try loop.process(timeoutMilliseconds: control?.timeoutMilliseconds ?? -1)
-    }
+    let mayWait = board?.hasNewcomers != true
+    try loop.process(timeoutMilliseconds: mayWait ? control?.timeoutMilliseconds ?? -1 : 0)
+    board?.answerNewcomers(order: table.order, plans: plans) { message(of: $0) }
     control?.process()
     if isShutdownWanted { shutDown() }
     if isReexecutionWanted { reexecuteNow() }

@@ -87,16 +87,6 @@ enum SystemLookup {
     try systemCall("setuid") { setuid(user.uid) }
   }
 
-  /// The pids of this process's children, orphans that it took over among them.
-  static func children() -> [Int32] {
-    var result: [Int32] = []
-    for path in FilePaths.matching(pattern: "/proc/self/task/*/children") {
-      let bytes = (try? readFile(path, sizeMax: 1 << 20)) ?? []
-      result += String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).compactMap { Int32($0) }
-    }
-    return result
-  }
-
   /// Whether somebody listens on a unix socket.
   ///
   /// The corresponding C function is `connect`.

@@ -76,7 +76,13 @@ struct bh_spawn_order {
   const gid_t *groups;
   size_t groups_count;
   const struct bh_limits *limits;  // null: none
+  uint64_t ignored_signals;        // of bh_ignored_signals
+  int yields;                      // whether the child runs before this returns, where it would wait for the processor
 };
+
+// The signals that this process ignores, which an execution does not change; bit n − 1 stands for signal n. Handlers are
+// undone by the execution itself.
+uint64_t bh_ignored_signals(void);
 
 // Starts a child in a process group of its own, with default signal dispositions, no blocked signal and no descriptor
 // but the three. The memory of the parent is shared until the child executes, as posix_spawn(3) does it; directory,

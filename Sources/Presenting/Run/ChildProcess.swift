@@ -20,16 +20,6 @@ final class ProcessHandle {
 
   deinit { close(descriptor) }
 
-  /// The children of this process, whichever thread they belong to.
-  ///
-  /// The corresponding file is `/proc/PID/task/TID/children`.
-  static func ownChildren() -> [ProcessHandle] {
-    FilePaths.matching(pattern: "/proc/self/task/*/children").flatMap { path in
-      let text = String(decoding: (try? readFile(path, sizeMax: 1 << 20)) ?? [], as: UTF8.self)
-      return text.split(separator: " ").compactMap { Int32($0) }.compactMap { ProcessHandle(pid: $0) }
-    }
-  }
-
   /// Whether it has ended, waiting for that for a while.
   func hasEnded(withinMilliseconds limit: Int32 = 0) -> Bool {
     var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -75,10 +65,10 @@ struct ChildProcess {
     posix_spawnattr_setflags(
       &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
     var pid: pid_t = 0
-    let code = withCStrings([program] + arguments) { argv in
-      withCStrings(environment.map { "\($0.key)=\($0.value)" }) { envp in
-        posix_spawn(&pid, program, &actions, &attributes, argv, envp)
-      }
+    let argv = CStringArray([program] + arguments)
+    let envp = CStringArray(environment.map { "\($0.key)=\($0.value)" })
+    let code = withExtendedLifetime((argv, envp)) {
+      posix_spawn(&pid, program, &actions, &attributes, argv.pointer, envp.pointer)
     }
     guard code == 0 else { throw SystemError("start \(program)", code: code) }
     guard let handle = ProcessHandle(pid: pid) else { throw SystemError.last("pidfd_open") }
@@ -118,8 +108,8 @@ struct ChildProcess {
 
   /// Takes the ends of the processes that a dead supervisor left to us, but not its successor's.
   func reapOthers() {
-    for child in ProcessHandle.ownChildren() where child.pid != handle.pid && child.hasEnded() {
-      waitpid(child.pid, nil, WNOHANG)
+    for pid in ownChildren() where pid != handle.pid {
+      waitpid(pid, nil, WNOHANG)
     }
   }
 
@@ -130,12 +120,4 @@ struct ChildProcess {
     guard waitpid(handle.pid, &status, 0) == handle.pid else { return 0 }
     return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)
   }
-}
-
-private func withCStrings<Result>(
-  _ texts: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
-) -> Result {
-  let copies = texts.map { strdup($0) }
-  defer { for copy in copies { free(copy) } }
-  return body(copies + [nil])
 }

@@ -209,7 +209,7 @@ final class GroupRunner {
         survivor.send(SIGKILL)
         _ = survivor.hasEnded(withinMilliseconds: 2000)
       }
-      survivors = ProcessHandle.ownChildren().filter { !$0.hasEnded() }
+      survivors = ownChildren().compactMap(ProcessHandle.init).filter { !$0.hasEnded() }
     } while !survivors.isEmpty && SystemClock.monotonicNanoseconds < deadline + 5_000_000_000
     return killed
   }

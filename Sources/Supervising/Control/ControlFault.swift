@@ -1,3 +1,5 @@
+internal import Daemon
+
 /// A call that was not done: number and text are supervisord's.
 struct ControlFault: Error, Hashable {
   enum Code: Int {
@@ -50,6 +52,11 @@ struct ControlFault: Error, Hashable {
   init(_ code: Code, _ detail: String? = nil) {
     self.code = code
     self.detail = detail
+  }
+
+  /// A fault because of mistakes in the configuration, one on each line.
+  init(_ code: Code, mistakes: [ConfigurationError]) {
+    self.init(code, mistakes.map { "\($0)" }.joined(separator: "\n"))
   }
 
   /// `BAD_NAME: web`.

@@ -63,7 +63,7 @@ extension ControlInterface {
   private func missingProgram(_ process: ProcessID) -> ControlFault? {
     guard let specification = supervisor.table[process]?.specification else { return nil }
     do throws(ExecutableProblem) {
-      try specification.checkExecutable()
+      _ = try specification.findExecutable()
       return nil
     } catch {
       return ControlFault(error.kind == .notFound ? .noFile : .notExecutable, "\(error)")

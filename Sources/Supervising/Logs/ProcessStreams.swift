@@ -15,7 +15,14 @@ final class ProcessStreams {
     var input: Int32
     let output: Int32
     let errorOutput: Int32
-    fileprivate let owned: [Int32]
+    private let owned: [Int32]
+
+    init(input: Int32, output: Int32, errorOutput: Int32, owned: [Int32] = []) {
+      self.input = input
+      self.output = output
+      self.errorOutput = errorOutput
+      self.owned = owned
+    }
 
     /// Closes them; the process has its own.
     func closeAll() { for descriptor in owned { close(descriptor) } }
@@ -26,6 +33,7 @@ final class ProcessStreams {
   private let input: InputChannel
   private(set) var output: OutputStream?
   private(set) var errorOutput: OutputStream?
+  private let capturesOutput: Bool
   private var hasLogs = false
 
   /// The directory of the pipes of a run directory.
@@ -42,6 +50,7 @@ final class ProcessStreams {
   init(_ specification: ProcessSpecification, runDirectory: String, pump: OutputPump) {
     self.specification = specification
     self.pump = pump
+    capturesOutput = specification.output.captureMax > 0 || specification.errorOutput.captureMax > 0
     let base = Self.base(specification, runDirectory)
     input = InputChannel(path: base + ".stdin")
     output = open(.output, base: base)
@@ -86,8 +95,8 @@ final class ProcessStreams {
   /// Tells that the process has ended: what waited for its standard input is forgotten.
   func processEnded() {
     input.clear()
-    let captured = streams.filter { $0.specification.captureMax > 0 }
-    if !captured.isEmpty { pump.restart(captured) }
+    guard capturesOutput else { return }
+    pump.restart(streams.filter { $0.specification.captureMax > 0 })
   }
 
   /// Sends bytes to standard input, without waiting for the process to read them.
