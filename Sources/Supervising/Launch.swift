@@ -142,4 +142,31 @@ extension Launch {
     else { return first }
     return SupervisorConfiguration.read(path: configurationPath, environment: environment, counts: scales)
   }
+
+  /// The same for a supervisor that takes the place of a dead one: whoever made a mistake in the file since mends it while
+  /// the processes live on.
+  ///
+  /// The corresponding C function is `sigtimedwait`.
+  /// - Parameter environment: overrides and expansions, and what the children get.
+  /// - Returns: the configuration, or the mistakes where it was told to end.
+  public func waitForConfiguration(
+    environment: [String: String]
+  ) -> (configuration: SupervisorConfiguration?, errors: [ConfigurationError]) {
+    var ends = sigset_t()
+    sigemptyset(&ends)
+    for signal in [SIGTERM, SIGINT, SIGQUIT] { sigaddset(&ends, signal) }
+    sigprocmask(SIG_BLOCK, &ends, nil)
+    var told = ""
+    while true {
+      let read = readConfiguration(environment: environment)
+      guard standIn != nil, read.configuration == nil else { return read }
+      let text = read.errors.map { "\($0)" }.joined(separator: "; ")
+      if text != told {
+        Log.error("nobody is supervised until the configuration is mended", ["error": text])
+        told = text
+      }
+      var pause = timespec(tv_sec: 1, tv_nsec: 0)
+      if sigtimedwait(&ends, nil, &pause) > 0 { return read }
+    }
+  }
 }

@@ -86,6 +86,7 @@ extension Supervisor {
     let wasEnding = saved.isShuttingDown && launch.standIn == nil
     var resting: Set<ProcessID> = []
     var wanted: Set<ProcessID> = []
+    var unknown: [ProcessID] = []
     for process in table.order {
       guard let row = table[process] else { continue }
       let key = row.specification.key
@@ -99,8 +100,12 @@ extension Supervisor {
         case .isWanted: wanted.insert(process)
         case .isNew: break
         }
+      } else if launch.standIn != nil {
+        // The supervisor that died had been told to remove it, or not yet to add it.
+        unknown.append(process)
       }
     }
+    for process in unknown { forget(process) }
     dismiss(known, marked)
     if saved.isShuttingDown, launch.standIn != nil { return shutDown() }
     for process in table.order where !resting.contains(process) {

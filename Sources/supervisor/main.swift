@@ -9,7 +9,7 @@ runProcess {
   Log.configure(level: .info, json: false, process: "supervisor")
   var launch = try Launch(CommandLine.arguments)
   let environment = Environment.current
-  let (configuration, errors) = launch.readConfiguration(environment: environment)
+  let (configuration, errors) = launch.waitForConfiguration(environment: environment)
   for error in errors.dropFirst() { Log.error("\(error)") }
   if let first = errors.first { throw first }
   guard let configuration else { preconditionFailure("neither a configuration nor a mistake in it") }

@@ -11,14 +11,6 @@ import Web
 
   private let alone = "[bulkhead:supervisor]\nstandby=false\n"
 
-  private func until(_ seconds: Double = 20, _ condition: () -> Bool) throws {
-    let limit = Date().addingTimeInterval(seconds)
-    while !condition() {
-      guard Date() < limit else { throw Timeout(description: "the condition does not come about") }
-      usleep(2000)
-    }
-  }
-
   @Test func `the standby takes the place of a killed supervisor and adopts`() throws {
     let supervisor = try RunningSupervisor(sleeper("a") + sleeper("b"))
     let pids = [try supervisor.spawned("a"), try supervisor.spawned("b")]
@@ -235,5 +227,37 @@ import Web
     }
     try until { supervisor.currentPid.map(isAlive) == true }
     #expect(Set(sleepers) == Set((0..<6).flatMap { supervisor.copies(of: "s\($0):s\($0)") }))
+  }
+
+  @Test func `what was removed, or not yet added, stays so when the standby takes over`() throws {
+    let supervisor = try RunningSupervisor(sleeper("a") + sleeper("gone"))
+    let a = try supervisor.spawned("a")
+    _ = try supervisor.spawned("gone")
+    #expect(try supervisor.value("supervisor.stopProcess", "gone").boolean == true)
+    #expect(try supervisor.value("supervisor.removeProcessGroup", "gone").boolean == true)
+    try (sleeper("a") + sleeper("gone") + sleeper("new")).write(
+      toFile: supervisor.directory + "/supervisor.conf", atomically: true, encoding: .utf8)
+    try until { supervisor.file("var/run/supervisor.state").contains("standby\t") }
+    supervisor.killHard()
+    try supervisor.line("process adopted", "name=a ", "pid=\(a)")
+    let all = try supervisor.value("supervisor.getAllProcessInfo").array ?? []
+    #expect(all.compactMap { $0["name"]?.string } == ["a"])
+    #expect(try supervisor.value("supervisor.addProcessGroup", "new").boolean == true)
+    _ = try supervisor.spawned("new")
+  }
+
+  @Test func `a stand-in waits until a broken configuration is mended, and adopts then`() throws {
+    let supervisor = try RunningSupervisor(sleeper("a"))
+    let a = try supervisor.spawned("a")
+    try until { supervisor.file("var/run/supervisor.state").contains("standby\t") }
+    let path = supervisor.directory + "/supervisor.conf"
+    try (sleeper("a") + "startsecs=soon\n").write(toFile: path, atomically: true, encoding: .utf8)
+    supervisor.killHard()
+    try supervisor.line("nobody is supervised until the configuration is mended", "startsecs")
+    #expect(isAlive(a))
+    try sleeper("a").write(toFile: path, atomically: true, encoding: .utf8)
+    try supervisor.line("process adopted", "name=a ", "pid=\(a)")
+    kill(a, SIGKILL)
+    _ = try supervisor.spawned("a")
   }
 }

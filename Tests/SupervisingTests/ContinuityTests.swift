@@ -10,14 +10,6 @@ import Web
     "[program:\(name)]\ncommand=/bin/sleep 1000\nstartsecs=0\n\(more)\n"
   }
 
-  private func until(_ seconds: Double = 20, _ condition: () -> Bool) throws {
-    let limit = Date().addingTimeInterval(seconds)
-    while !condition() {
-      guard Date() < limit else { throw Timeout(description: "the condition does not come about") }
-      usleep(2000)
-    }
-  }
-
   private func write(_ text: String, _ supervisor: RunningSupervisor) throws {
     try text.write(toFile: supervisor.directory + "/supervisor.conf", atomically: true, encoding: .utf8)
   }

@@ -1,10 +1,16 @@
 import Foundation
 import Glibc
+import TestSupport
 import Web
 
 /// Why a test could not go on.
 struct Timeout: Error, CustomStringConvertible {
   let description: String
+}
+
+/// Waits until a condition holds, where no line of a log tells of it.
+func until(_ seconds: Double = 20, _ condition: () throws -> Bool) throws {
+  try wait("the condition", seconds: seconds, condition)
 }
 
 /// The built `supervisor`, run on a configuration in a directory of its own, and followed by its log.
@@ -73,8 +79,7 @@ final class RunningSupervisor {
     }
     if !isGuest, let stand = currentPid, stand != pid, isAlive(stand) {
       kill(stand, SIGTERM)
-      let limit = Date().addingTimeInterval(60)
-      while isAlive(stand), Date() < limit { usleep(5000) }
+      try? until(60) { !isAlive(stand) }
     }
     kill(-pid, SIGKILL)
     if status == nil { waitpid(pid, nil, 0) }
