@@ -63,7 +63,7 @@ package struct Seed: Hashable, Sendable {
   /// What the bits are for, so that one number never gives the same bits twice.
   package enum Purpose: UInt64 {
     case condition = 1, question, token, negRisk, transaction, market, event, fees, walk, winner, delay, book
-    case noise, wick, volume, trade, plant, volumeText, order
+    case noise, wick, volume, trade, plant, volumeText, order, kalshi
   }
 }
 

@@ -9,6 +9,8 @@ package final class Simulator {
   package enum Channel: Hashable, Sendable {
     /// Polymarket's `/ws/market`.
     case polymarketMarket
+    /// Kalshi's `/trade-api/ws/v2`.
+    case kalshi
     /// A crypto exchange's stream, by its place among `Simulator.wires`.
     ///
     /// At Binance the path or the query may name streams, and `/stream` wraps what it tells.
@@ -31,6 +33,8 @@ package final class Simulator {
   private var desk = OrderDesk()
   private var channels = MarketChannels()
   private var feeds: [StreamDesk] = Simulator.wires.map { StreamDesk($0) }
+  private var kalshi: KalshiExchange
+  private let kalshiGate: KalshiGate
   private var closings: [(session: Int, reason: String)] = []
   private var kinds: [Int: Channel] = [:]
   private var sessionCount = 0
@@ -49,6 +53,8 @@ package final class Simulator {
   /// - Throws: `SystemError` where recorded data cannot be read.
   package init(options: SimulatorOptions, now: Timestamp) throws {
     world = World(options: options, now: now)
+    kalshi = KalshiExchange(world)
+    kalshiGate = KalshiGate(pem: options.kalshiPublicKey)
     if world.isRecorded { playback = try Playback(into: &world) }
   }
 
@@ -89,6 +95,12 @@ package final class Simulator {
       guard path.next() == "v5" else { return OKXRoutes.refusal("50404", "Not Found", status: 404) }
       return OKXRoutes(desk: spot(.okx)).answer(request, path.rest)
     case ("bybit", "v5"): return BybitRoutes(desk: spot(.bybit)).answer(request, path.rest)
+    case ("kalshi", "trade-api"):
+      guard path.next() == "v2" else { return .text("404 page not found\n", status: 404) }
+      if path.rest.first == "portfolio" {
+        return kalshiGate.refusal(request, at: world.now) ?? KalshiRoutes.account(path.rest)
+      }
+      return kalshi.answer(request, path.rest, world)
     case ("coingecko", "api"):
       guard path.next() == "v3" else { return .text("", status: 404) }
       return CoinGeckoRoutes(desk: spot(.coingecko)).answer(request, path.rest)
@@ -103,11 +115,17 @@ package final class Simulator {
 
   // MARK: WebSockets
 
+  /// Why a request for a WebSocket is refused; nil where it is not.
+  package func refusal(_ request: HTTPServerRequest, _ channel: Channel, at now: Timestamp) -> HTTPServerResponse? {
+    channel == .kalshi ? kalshiGate.refusal(request, at: now) : nil
+  }
+
   /// What a request for a WebSocket is for; nil where there is none at its path.
   package func channel(of request: HTTPServerRequest) -> Channel? {
     let parts = PathParts(request.path).rest
     switch parts {
     case ["polymarket", "ws", "market"]: return .polymarketMarket
+    case ["kalshi", "trade-api", "ws", "v2"]: return .kalshi
     case ["binance", "stream"]:
       let names = request.query("streams")?.split(separator: "/").map(String.init) ?? []
       return .spot(0, isCombined: true, streams: names)
@@ -131,6 +149,9 @@ package final class Simulator {
     case .polymarketMarket:
       channels.open(sessionCount)
       return (sessionCount, .nothing)
+    case .kalshi:
+      kalshi.open(sessionCount)
+      return (sessionCount, .nothing)
     case .spot(let feed, let isCombined, let names):
       let replies = feeds[feed].open(
         sessionCount, isCombined: isCombined, topics: names.compactMap(BinanceWire.topic), world.spot, world.now)
@@ -142,6 +163,7 @@ package final class Simulator {
   package func close(_ session: Int) {
     switch kinds.removeValue(forKey: session) {
     case .polymarketMarket: channels.close(session, &world)
+    case .kalshi: kalshi.close(session)
     case .spot(let feed, _, _): feeds[feed].close(session)
     case nil: break
     }
@@ -154,6 +176,9 @@ package final class Simulator {
     switch kinds[session] {
     case .polymarketMarket:
       return channels.receive(text, from: session, &world).map(Reaction.reply) ?? .nothing
+    case .kalshi:
+      let replies = kalshi.receive(text, from: session, world)
+      return replies.isEmpty ? .nothing : .replies(replies)
     case .spot(let feed, _, _):
       return Simulator.reaction(feeds[feed].receive(text, from: session, world.spot, world.now))
     case nil: return .nothing
@@ -175,6 +200,7 @@ package final class Simulator {
   package func venue(of session: Int) -> Venue? {
     switch kinds[session] {
     case .polymarketMarket: .polymarket
+    case .kalshi: .kalshi
     case .spot(let feed, _, _): feeds[feed].wire.venue
     case nil: nil
     }
@@ -185,6 +211,7 @@ package final class Simulator {
   /// Lets time pass.
   package func advance(to now: Timestamp) {
     world.advance(to: now)
+    kalshi.advance(world)
     playback?.advance(&world, isHeld: isHeld)
     desk.settle(&world)
   }
@@ -200,6 +227,7 @@ package final class Simulator {
         deliver: { session, bytes, isLifeSign in bytes.withUnsafeBytes { deliver(session, $0, isLifeSign) } },
         end: { closings.append(($0, $1)) })
     }
+    kalshi.drain { session, bytes in bytes.withUnsafeBytes { deliver(session, $0, false) } }
     let notices = world.outbox.plantNotices
     if !world.outbox.frames.isEmpty {
       world.outbox.writer.bytes.withUnsafeBytes { bytes in

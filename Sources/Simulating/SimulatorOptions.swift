@@ -28,6 +28,8 @@ package struct SimulatorOptions: Sendable {
   package var load = ""
   /// How much faster than recorded it is played; 0 for as fast as subscribers take it.
   package var speed = Price.one
+  /// The public key that Kalshi's signatures must fit, as PEM; empty where only their presence is asked for.
+  package var kalshiPublicKey = ""
   /// A peer with more unsent bytes than this is closed.
   package var queuedBytesMax = 64 << 20
 

@@ -99,6 +99,14 @@ public final class SimulatorService {
       }
       options.load = path
     }
+    let keyFile = settings.text("simulator", "kalshi_public_key_file")
+    if !keyFile.isEmpty {
+      do throws(SystemError) {
+        options.kalshiPublicKey = String(decoding: try readFile(keyFile, sizeMax: 65_536), as: UTF8.self)
+      } catch {
+        throw ConfigurationError(file: settings.path, problem: "simulator.kalshi_public_key_file: \(error)")
+      }
+    }
     let listen = settings.text("simulator", "listen")
     let parts = listen.split(separator: ":")
     guard parts.count == 2, let port = UInt16(parts[1]) else {
@@ -224,6 +232,7 @@ public final class SimulatorService {
     }
     if request.wantsWebSocket {
       guard let channel = simulator.channel(of: request) else { return .response(.text("not found\n", status: 404)) }
+      if let refusal = simulator.refusal(request, channel, at: SystemClock.now) { return .response(refusal) }
       return .webSocket { [unowned self] socket in accept(socket, channel, target: request.target) }
     }
     var response = simulator.answer(request, at: SystemClock.now)

@@ -21,5 +21,8 @@ extension Schema {
       "how much faster than it was recorded a recorded market is played; 0 for as fast as it is taken"),
     SettingDefinition(
       "simulator", "listen", .text, default: "127.0.0.1:0", "address and port; port 0 takes a free one"),
+    SettingDefinition(
+      "simulator", "kalshi_public_key_file", .text, default: "",
+      "PEM of the public key that signatures to Kalshi must fit; empty asks for their presence alone"),
   ]
 }
