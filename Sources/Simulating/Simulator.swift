@@ -9,6 +9,8 @@ package final class Simulator {
   package enum Channel: Hashable, Sendable {
     /// Polymarket's `/ws/market`.
     case polymarketMarket
+    /// Polymarket's `/ws/user`.
+    case polymarketUser
     /// Kalshi's `/trade-api/ws/v2`.
     case kalshi
     /// A crypto exchange's stream, by its place among `Simulator.wires`.
@@ -33,6 +35,8 @@ package final class Simulator {
   private var desk = OrderDesk()
   private var channels = MarketChannels()
   private var feeds: [StreamDesk] = Simulator.wires.map { StreamDesk($0) }
+  private var users = UserChannels()
+  private var userNews: [(session: Int, text: [UInt8])] = []
   private var kalshi: KalshiExchange
   private let kalshiGate: KalshiGate
   private var closings: [(session: Int, reason: String)] = []
@@ -125,6 +129,7 @@ package final class Simulator {
     let parts = PathParts(request.path).rest
     switch parts {
     case ["polymarket", "ws", "market"]: return .polymarketMarket
+    case ["polymarket", "ws", "user"]: return .polymarketUser
     case ["kalshi", "trade-api", "ws", "v2"]: return .kalshi
     case ["binance", "stream"]:
       let names = request.query("streams")?.split(separator: "/").map(String.init) ?? []
@@ -149,6 +154,10 @@ package final class Simulator {
     case .polymarketMarket:
       channels.open(sessionCount)
       return (sessionCount, .nothing)
+    case .polymarketUser:
+      users.open(sessionCount)
+      desk.isWatched = true
+      return (sessionCount, .nothing)
     case .kalshi:
       kalshi.open(sessionCount)
       return (sessionCount, .nothing)
@@ -163,6 +172,7 @@ package final class Simulator {
   package func close(_ session: Int) {
     switch kinds.removeValue(forKey: session) {
     case .polymarketMarket: channels.close(session, &world)
+    case .polymarketUser: users.close(session)
     case .kalshi: kalshi.close(session)
     case .spot(let feed, _, _): feeds[feed].close(session)
     case nil: break
@@ -176,6 +186,7 @@ package final class Simulator {
     switch kinds[session] {
     case .polymarketMarket:
       return channels.receive(text, from: session, &world).map(Reaction.reply) ?? .nothing
+    case .polymarketUser: return users.receive(text, from: session)
     case .kalshi:
       let replies = kalshi.receive(text, from: session, world)
       return replies.isEmpty ? .nothing : .replies(replies)
@@ -199,7 +210,7 @@ package final class Simulator {
   /// Whose stream a session is.
   package func venue(of session: Int) -> Venue? {
     switch kinds[session] {
-    case .polymarketMarket: .polymarket
+    case .polymarketMarket, .polymarketUser: .polymarket
     case .kalshi: .kalshi
     case .spot(let feed, _, _): feeds[feed].wire.venue
     case nil: nil
@@ -214,6 +225,12 @@ package final class Simulator {
     kalshi.advance(world)
     playback?.advance(&world, isHeld: isHeld)
     desk.settle(&world)
+    tellUsers()
+  }
+
+  private func tellUsers() {
+    guard !users.isEmpty || desk.isWatched else { return }
+    users.advance(&desk, world) { userNews.append(($0, $1)) }
   }
 
   /// Hands out everything that must be sent, in order, and forgets it.
@@ -227,6 +244,9 @@ package final class Simulator {
         deliver: { session, bytes, isLifeSign in bytes.withUnsafeBytes { deliver(session, $0, isLifeSign) } },
         end: { closings.append(($0, $1)) })
     }
+    tellUsers()
+    for news in userNews { news.text.withUnsafeBytes { deliver(news.session, $0, false) } }
+    userNews.removeAll()
     kalshi.drain { session, bytes in bytes.withUnsafeBytes { deliver(session, $0, false) } }
     let notices = world.outbox.plantNotices
     if !world.outbox.frames.isEmpty {

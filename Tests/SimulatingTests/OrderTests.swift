@@ -50,6 +50,44 @@ import Web
     #expect(checked > 10)
   }
 
+  @Test func `the user channel tells an owner of its orders, and of each step of its trades`() throws {
+    let venue = try Venue()
+    let slot = try venue.slot { $0.tick.raw == 1_000_000 }
+    let token = venue.token(slot)
+    let own = try Listener(venue, path: "/polymarket/ws/user")
+    let other = try Listener(venue, path: "/polymarket/ws/user")
+    let nobody = try Listener(venue, path: "/polymarket/ws/user")
+    func auth(_ key: String) -> String {
+      "{\"auth\":{\"apiKey\":\"\(key)\",\"secret\":\"s\",\"passphrase\":\"p\"},\"markets\":[],\"type\":\"user\"}"
+    }
+    own.say(auth("key"))
+    other.say(auth("another"))
+    nobody.say(auth(""))
+    own.say("PING")
+    #expect(own.texts == ["PONG"] && nobody.texts == ["close 1008"])
+    let ask = try #require(venue.simulator.world.engine.ladders[slot * 2].asks.last)
+    let cents = Int(ask.price.raw / 1_000_000)
+    _ = venue.send(
+      "POST", "/polymarket/clob/order", body: body(token, "BUY", maker: cents * 100_000, taker: 10_000_000, "FAK"))
+    let resting = try #require(
+      try venue.json(
+        "POST", "/polymarket/clob/order", body: body(token, "BUY", maker: 100_000, taker: 10_000_000, "GTC", salt: 2))
+        as? [String: Any])
+    let id = try #require(resting["orderID"] as? String)
+    _ = venue.send("DELETE", "/polymarket/clob/order", body: "{\"orderID\":\"\(id)\"}")
+    own.run(milliseconds: 5000)
+    let messages = try own.messages()
+    let orders = messages.filter { $0["event_type"] as? String == "order" }
+    #expect(orders.compactMap { $0["type"] as? String } == ["PLACEMENT", "PLACEMENT", "CANCELLATION"])
+    #expect(orders.compactMap { $0["status"] as? String } == ["MATCHED", "LIVE", "CANCELED"])
+    #expect(orders[1]["id"] as? String == id && orders[1]["created_at"] is String)
+    let trades = messages.filter { $0["event_type"] as? String == "trade" }
+    #expect(trades.compactMap { $0["status"] as? String } == ["MATCHED", "MINED", "CONFIRMED"])
+    #expect(Set(trades.compactMap { $0["id"] as? String }).count == 1 && trades[0]["trader_side"] as? String == "TAKER")
+    other.drain()
+    #expect(other.texts.isEmpty)
+  }
+
   @Test func `an order that is filled at once takes the book's best and reports it`() throws {
     let venue = try Venue()
     let slot = try venue.slot { $0.tick.raw == 1_000_000 }

@@ -1,5 +1,5 @@
 package import Market
-package import Web
+internal import Web
 
 /// The faults that are set, and what they do to each request and frame; a value without I/O.
 ///

@@ -32,6 +32,13 @@ struct TradeRecord: Sendable {
   let hash: String
 }
 
+/// What the owner of an order is told over the user channel.
+enum UserEvent: Sendable {
+  /// `PLACEMENT`, `UPDATE` or `CANCELLATION`.
+  case order(id: String, type: StaticString)
+  case trade(TradeRecord)
+}
+
 /// The clients' orders: taken, matched, kept and cancelled.
 package struct OrderDesk {
   private(set) var orders: [String: OrderRecord] = [:]
@@ -40,8 +47,20 @@ package struct OrderDesk {
   private(set) var trades: [TradeRecord] = []
   private var live: Set<String> = []
   private var count: UInt64 = 0
+  /// What has happened since it was last told, where somebody listens.
+  private(set) var events: [UserEvent] = []
+  /// Whether somebody listens.
+  var isWatched = false
 
   package init() {}
+
+  private mutating func note(_ event: UserEvent) { if isWatched { events.append(event) } }
+
+  /// Hands out what has happened, and forgets it.
+  mutating func takeEvents() -> [UserEvent] {
+    defer { events.removeAll() }
+    return events
+  }
 
   /// Matches an order and keeps what may rest.
   /// - Returns: the answer's members: status, what was given and what was received, the trades.
@@ -92,6 +111,8 @@ package struct OrderDesk {
     answer.shares = filled
     answer.isSell = ticket.side == .sell
     if ticket.kind.rests, left.raw > 0 { answer.status = "live" }
+    note(.order(id: ticket.id, type: "PLACEMENT"))
+    for trade in answer.trades { note(.trade(trade)) }
     world.outbox.makerFills.removeAll()
     return answer
   }
@@ -99,11 +120,12 @@ package struct OrderDesk {
   /// Books what others took from clients' resting orders, and ends those whose time or market is over.
   package mutating func settle(_ world: inout World) {
     for (slot, outcome, side, fill) in world.outbox.makerFills {
-      _ = record(fill, taker: nil, slot: slot, outcome: outcome, side, world)
+      note(.trade(record(fill, taker: nil, slot: slot, outcome: outcome, side, world)))
     }
     world.outbox.makerFills.removeAll()
     for id in world.outbox.lapsedOrders where live.remove(id) != nil {
       orders[id]?.status = "CANCELED_MARKET_RESOLVED"
+      note(.order(id: id, type: "CANCELLATION"))
     }
     world.outbox.lapsedOrders.removeAll()
     guard !live.isEmpty else { return }
@@ -124,6 +146,7 @@ package struct OrderDesk {
     _ = world.engine.cancel(id: id, market: slot, changes: &world.changes)
     world.tell(slot)
     orders[id]?.status = "CANCELED"
+    note(.order(id: id, type: "CANCELLATION"))
     return nil
   }
 
@@ -150,6 +173,7 @@ package struct OrderDesk {
   private mutating func kill(_ ticket: OrderTicket, _ reason: String, _ now: Timestamp) -> OrderRefusal {
     orders[ticket.id] = OrderRecord(ticket: ticket, createdAt: now, status: "CANCELED_\(reason)")
     sequence.append(ticket.id)
+    note(.order(id: ticket.id, type: "CANCELLATION"))
     return OrderRefusal(reason)
   }
 
@@ -181,6 +205,7 @@ package struct OrderDesk {
         orders[id]?.status = "MATCHED"
         live.remove(id)
       }
+      note(.order(id: id, type: "UPDATE"))
     }
     return trade
   }

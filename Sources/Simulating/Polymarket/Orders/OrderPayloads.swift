@@ -112,4 +112,58 @@ extension ByteWriter {
     quoted(trade.makerOutcome)
     if asMaker { raw("}],\"trader_side\":\"MAKER\"}") } else { raw("}],\"trader_side\":\"TAKER\"}") }
   }
+
+  /// An order as the user channel tells it; numbers that REST writes bare are texts here.
+  mutating func userOrder(_ record: OrderRecord, type: StaticString, _ world: World) {
+    let ticket = record.ticket
+    let market = world.markets[ticket.token / 2]
+    raw("{\"event_type\":\"order\",\"type\":\"")
+    raw(type)
+    raw("\",\"id\":")
+    plain(ticket.id)
+    raw(",\"market\":")
+    plain(market.conditionID)
+    raw(",\"asset_id\":")
+    plain(market.tokens.isEmpty ? "" : market.tokens[ticket.token & 1])
+    if ticket.side == .buy { raw(",\"side\":\"BUY\"") } else { raw(",\"side\":\"SELL\"") }
+    raw(",\"price\":")
+    quotedDecimal(ticket.price)
+    raw(",\"original_size\":")
+    quotedDecimal(ticket.size)
+    raw(",\"size_matched\":")
+    quotedDecimal(record.matched)
+    raw(",\"outcome\":")
+    quoted(market.outcomes[ticket.token & 1])
+    raw(",\"order_type\":")
+    plain(ticket.kind.rawValue)
+    raw(",\"status\":")
+    quoted(record.status)
+    raw(",\"created_at\":\"")
+    integer(record.createdAt.seconds)
+    raw("\",\"expiration\":\"")
+    integer(ticket.expiration)
+    raw("\",\"associate_trades\":")
+    if record.trades.isEmpty { raw("null") } else { list(record.trades) }
+    raw(",\"owner\":")
+    quoted(ticket.owner)
+    raw(",\"order_owner\":")
+    quoted(ticket.owner)
+    raw(",\"maker_address\":")
+    quoted(ticket.maker)
+    raw(",\"timestamp\":\"")
+    integer(world.now.milliseconds)
+    raw("\"}")
+  }
+
+  /// A trade as the user channel tells it to one who took part; its status follows from its age.
+  mutating func userTrade(_ trade: TradeRecord, asMaker: Bool, now: Timestamp) {
+    raw("{\"event_type\":\"trade\",\"type\":\"TRADE\",\"timestamp\":\"")
+    integer(now.milliseconds)
+    raw("\",\"trade_owner\":")
+    quoted(asMaker ? trade.maker.owner : trade.taker.owner)
+    byte(0x2C)
+    var rest = ByteWriter(capacity: 768)
+    rest.trade(trade, asMaker: asMaker, now: now)
+    append(rest.bytes.dropFirst())
+  }
 }
