@@ -59,6 +59,15 @@ public struct KalshiMarket: Hashable, Sendable {
   public var noAsk: Level? { yesBid.map { Level(price: $0.price.complement, quantity: $0.quantity) } }
 }
 
+extension KalshiMarket {
+  /// A market of which only what all venues have is known.
+  public init(market: PredictionMarket, grid: PriceGrid) {
+    self.init(
+      market: market, status: market.isClosed ? .closed : market.isAcceptingOrders ? .active : .inactive, grid: grid,
+      result: "", rules: [])
+  }
+}
+
 /// How a series or an event charges.
 public struct KalshiFees: Hashable, Sendable {
   /// Such as `quadratic`, `quadratic_with_maker_fees`, `flat`.

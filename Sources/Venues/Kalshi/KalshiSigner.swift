@@ -98,6 +98,14 @@ public final class KalshiSigner: @unchecked Sendable, CustomStringConvertible {
     ]
   }
 
+  /// Header fields that have the form of a signature and are none: for a simulator that checks no keys.
+  public static func standIn(time: Timestamp) -> HTTPHeaders {
+    [
+      "KALSHI-ACCESS-KEY": "nobody", "KALSHI-ACCESS-TIMESTAMP": "\(time.milliseconds)",
+      "KALSHI-ACCESS-SIGNATURE": Base64.encode(Array("nobody".utf8)),
+    ]
+  }
+
   /// EMSA4 is PSS; the salt's length is fixed.
   private static let scheme = "EMSA4(SHA-256,MGF1,32)"
 
