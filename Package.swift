@@ -82,7 +82,7 @@ let libraries: [Target] = [
   room("Settling", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
   room("Supervising", ["CLinux", "Web", "Bus", "Market", "Daemon"]),
   room("Simulating", ["CBotan", "CZlib", "Web", "Bus", "Market", "Daemon"]),
-  room("Presenting", ["CLinux", "Web", "Bus", "Store", "Market", "Daemon"]),
+  room("Presenting", ["CLinux", "Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
 ]
 
 let executables: [Target] = [

@@ -6,6 +6,8 @@
 public enum ExitStatus: Int32, Sendable {
   /// All is done; a restart depends on `autorestart`.
   case done = 0
+  /// The work is done, but a part of what was given was refused, as the output says.
+  case refused = 1
   /// The command line is wrong.
   case usage = 64
   /// The configuration is wrong: starting again would not help, so the supervisor does not.

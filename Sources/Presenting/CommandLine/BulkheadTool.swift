@@ -11,7 +11,7 @@ public enum BulkheadTool {
 
   static let commands: [Command] = [
     .run, .status, .start, .stop, .restart, .scale, .shutdown, .tail, .opportunities, .orders, .fills, .trades,
-    .positions, .profit, .health, .dashboard, .simulator, .config, .help, .version,
+    .positions, .profit, .health, .dashboard, .simulator, .config, .decode, .help, .version,
   ]
 
   /// Runs one command, and prints what it answers.
@@ -23,7 +23,10 @@ public enum BulkheadTool {
   public static func run(arguments: [String], environment: [String: String]) -> ExitStatus {
     Signals.ignore(SIGPIPE)
     do {
-      writeOut(try answer(arguments, environment))
+      let invocation = try Invocation.parse(arguments, commands: commands)
+      // The one command that answers line by line, and whose lines may be refusals.
+      if invocation.command.name == Command.decode.name, !invocation.has("-h") { return try decode(invocation) }
+      writeOut(try answer(invocation, environment))
       return .done
     } catch {
       Log.configure(level: .info, json: false, process: "")
@@ -33,8 +36,7 @@ public enum BulkheadTool {
     }
   }
 
-  private static func answer(_ arguments: [String], _ environment: [String: String]) throws -> String {
-    let invocation = try Invocation.parse(arguments, commands: commands)
+  private static func answer(_ invocation: Invocation, _ environment: [String: String]) throws -> String {
     if invocation.has("-h") { return help(of: invocation.command) }
     if let text = withoutSettings(invocation) { return text }
     let path = invocation.value("-c") ?? environment["BULKHEAD_CONF"] ?? "supervisor.conf"
@@ -73,8 +75,8 @@ public enum BulkheadTool {
       bulkhead COMMAND [OPTION…] [-c FILE]
 
       \(lines.joined())
-      `bulkhead COMMAND --help` says more. Exit status: 0 done, 64 wrong command line, 100 wrong configuration,
-      111 nothing is running, or it does not answer.
+      `bulkhead COMMAND --help` says more. Exit status: 0 done, 1 a part was refused, 64 wrong command line,
+      100 wrong configuration, 111 nothing is running, or it does not answer.
 
       """
   }
