@@ -10,9 +10,11 @@ public func runIngestor(_ context: WorkerContext) throws {
   let name = ShardPosition.others(context.arguments).first ?? ""
   switch Venue(rawValue: name) {
   case .polymarket: try PolymarketIngestingService(context: context).run()
+  case .kalshi: try KalshiIngestingService(context: context).run()
   case .binance: try BinanceIngestingService(context: context).run()
   default:
     throw ConfigurationError(
-      file: "command line", problem: "expected the venue of the ingestor, polymarket or binance, found \"\(name)\"")
+      file: "command line",
+      problem: "expected the venue of the ingestor, polymarket, kalshi or binance, found \"\(name)\"")
   }
 }
