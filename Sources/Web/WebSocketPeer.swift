@@ -83,6 +83,13 @@ public final class WebSocketPeer: @unchecked Sendable {
     holder.pointee = Unmanaged.passUnretained(self)
   }
 
+  /// A peer on a connected socket, whose descriptor it takes over, with bytes that have come already.
+  package convenience init(
+    role: Role, adopting descriptor: Int32, early: [UInt8] = [], limits: WebSocketLimits = WebSocketLimits()
+  ) {
+    self.init(role: role, transport: .socket(descriptor), early: early, limits: limits)
+  }
+
   /// What the frame callbacks get: this peer, which is not yet there when the context is made.
   private let holder: UnsafeMutablePointer<Unmanaged<WebSocketPeer>?>
 
