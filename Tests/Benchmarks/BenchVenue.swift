@@ -60,6 +60,18 @@ final class BenchVenue {
     return client >= 0 && !clients[client].peer.isClosed ? clients[client].peer : nil
   }
 
+  /// Breaks all streams without a word.
+  func disconnectAll() {
+    for client in clients { client.peer.disconnect() }
+    clients.removeAll { $0.peer.isClosed }
+    clientOfBook = [Int](repeating: -1, count: clientOfBook.count)
+  }
+
+  /// Books that nobody on an open stream was sent since it was opened.
+  var unsentBookCount: Int {
+    Self.marketCount * 2 - clients.reduce(0) { $0 + ($1.peer.isClosed ? 0 : $1.next) }
+  }
+
   // MARK: - The loop
 
   /// Serves for some time.

@@ -77,6 +77,40 @@ final class Pipeline {
       }, seconds: seconds)
   }
 
+  /// Drops every stream at once, and waits until the ingestor has every book again from the stream.
+  /// - Returns: milliseconds, and the share of them in which the ingestor had nothing to do; nil where it did not happen.
+  func resynchronise() throws(BusError) -> (milliseconds: Double, idle: Double)? {
+    let topic = Topic.health + "ingestor-polymarket"
+    let health = try Subscriber(name: "bench-resync", topics: [topic], wantsSnapshot: false)
+    try health.connect(BusEndpoint.ipc(name: "ingestor-polymarket", runDirectory: runDirectory))
+    var counters: [String: Int64] = [:]
+    func listen() {
+      said += ingestor.takeLines() + scanner.takeLines()
+      health.receive { event in
+        guard case .message(_, _, _, var reader) = event, let message = try? HealthMessage(&reader) else { return }
+        counters = message.counters
+      }
+    }
+    let isHeard = {
+      listen()
+      return counters["snapshots"] != nil
+    }
+    guard venue.serve(until: isHeard, seconds: 10), let before = counters["snapshots"] else { return nil }
+    let all = Int64(BenchVenue.marketCount * 2)
+    let (start, used) = (SystemClock.monotonicNanoseconds, processorNanoseconds(ingestor.pid))
+    venue.disconnectAll()
+    var end: Int64 = 0
+    let isDone = {
+      listen()
+      // The ingestor counts once a second; that the venue has sent the last book is seen at once.
+      if venue.unsentBookCount > 0 { end = 0 } else if end == 0 { end = SystemClock.monotonicNanoseconds }
+      return end > 0 && (counters["snapshots"] ?? 0) >= before + all && counters["books_live"] == all
+    }
+    guard venue.serve(until: isDone, seconds: 60) else { return nil }
+    let busy = Double(processorNanoseconds(ingestor.pid) - used)
+    return (Double(end - start) / 1e6, max(0, 1 - busy / Double(end - start)))
+  }
+
   /// Kills the scanner, starts it again, and waits until it says that it has all books.
   /// - Returns: milliseconds from the start to that; nil where it did not happen.
   func recoverScanner() throws -> Double? {
@@ -108,4 +142,12 @@ final class Pipeline {
     scanner.stop()
     ingestor.stop()
   }
+}
+
+/// The processor time that a process has used, in nanoseconds; 0 where there is none.
+private func processorNanoseconds(_ pid: pid_t) -> Int64 {
+  var clock = clockid_t()
+  var time = timespec()
+  guard clock_getcpuclockid(pid, &clock) == 0, clock_gettime(clock, &time) == 0 else { return 0 }
+  return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }

@@ -1,7 +1,7 @@
 import Bus
 import Daemon
 
-/// `tick_to_opportunity.*`, `scanner.recover` and `memory.ingestor`: the venue, the ingestor and the scanner as three
+/// `tick_to_opportunity.*`, `scanner.recover`, `memory.ingestor` and `ingest.resync`: the venue, the ingestor and the scanner as three
 /// processes; the floor is the same in C++ over libzmq.
 enum PipelineBenchmark {
   private static let paces: [(name: String, rate: Int64, count: Int, burst: Int)] = [
@@ -10,7 +10,7 @@ enum PipelineBenchmark {
   private static let latencyNames = paces.flatMap {
     ["tick_to_opportunity.\($0.name).p50", "tick_to_opportunity.\($0.name).p99"]
   }
-  static let names = latencyNames + ["scanner.recover", "memory.ingestor"]
+  static let names = latencyNames + ["scanner.recover", "memory.ingestor", "ingest.resync"]
 
   static func run(_ bench: Bench) throws -> [Figure] {
     let pipeline = try Pipeline(bench, name: "one", assetsPerConnection: 100_000)
@@ -23,7 +23,31 @@ enum PipelineBenchmark {
     if bench.wants("memory.ingestor") { figures.append(memory(pipeline)) }
     if bench.wants(anyOf: latencyNames) { figures += try latencies(bench, pipeline) }
     if bench.wants("scanner.recover") { figures += try recovery(bench, pipeline) }
+    if bench.wants("ingest.resync") { figures += try resynchronisation(bench) }
     return figures.filter { bench.wants($0.name) }
+  }
+
+  /// With as many streams as the venue's limit makes necessary, unlike the figures above.
+  private static func resynchronisation(_ bench: Bench) throws -> [Figure] {
+    let pipeline = try Pipeline(bench, name: "many", assetsPerConnection: 500)
+    defer { pipeline.stop() }
+    guard try pipeline.waitForBooks() else { return [] }
+    var times: [Double] = []
+    var idle: [Double] = []
+    for _ in 0..<bench.repetitions {
+      guard let (time, share) = try pipeline.resynchronise() else {
+        bench.remark("the books did not come again:\n" + pipeline.said.suffix(8).joined(separator: "\n"))
+        return []
+      }
+      times.append(time)
+      idle.append(share)
+    }
+    return [
+      Figure(
+        "ingest.resync", "ms", better: .lower, ours: times,
+        note: "\(BenchVenue.marketCount * 2) books after all of \(pipeline.venue.clientCount) streams were dropped; "
+          + "\(fixed(median(idle) * 100, 0)) % of it waiting for the venue")
+    ]
   }
 
   private static func memory(_ pipeline: Pipeline) -> Figure {
