@@ -91,7 +91,7 @@ final class Pipeline {
         counters = message.counters
       }
     }
-    let isHeard = {
+    let isHeard = { () -> Bool in
       listen()
       return counters["snapshots"] != nil
     }
@@ -100,10 +100,10 @@ final class Pipeline {
     let (start, used) = (SystemClock.monotonicNanoseconds, processorNanoseconds(ingestor.pid))
     venue.disconnectAll()
     var end: Int64 = 0
-    let isDone = {
+    let isDone = { () -> Bool in
       listen()
       // The ingestor counts once a second; that the venue has sent the last book is seen at once.
-      if venue.unsentBookCount > 0 { end = 0 } else if end == 0 { end = SystemClock.monotonicNanoseconds }
+      if self.venue.unsentBookCount > 0 { end = 0 } else if end == 0 { end = SystemClock.monotonicNanoseconds }
       return end > 0 && (counters["snapshots"] ?? 0) >= before + all && counters["books_live"] == all
     }
     guard venue.serve(until: isDone, seconds: 60) else { return nil }
