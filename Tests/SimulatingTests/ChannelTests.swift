@@ -9,6 +9,9 @@ final class Listener {
   let venue: Venue
   let session: Int
   var texts: [String] = []
+  /// Another session, whose texts are kept beside.
+  var alsoKeeps = 0
+  var othersTexts: [String] = []
 
   init(_ venue: Venue, _ channel: Simulator.Channel = .polymarketMarket) {
     self.venue = venue
@@ -40,6 +43,7 @@ final class Listener {
   func drain() {
     _ = venue.simulator.drain { session, bytes, _ in
       if session == self.session { texts.append(String(decoding: bytes, as: UTF8.self)) }
+      if session == alsoKeeps { othersTexts.append(String(decoding: bytes, as: UTF8.self)) }
     }
     for closing in venue.simulator.takeClosings() where closing.session == session {
       texts.append("close: \(closing.reason)")

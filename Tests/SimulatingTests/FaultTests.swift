@@ -199,6 +199,7 @@ import Web
       #expect(try await read(bybit, until: { $0.count >= 4 }).count >= 4)
       try await set("{\"venue\":\"okx\",\"kind\":\"freeze\"}")
       _ = try await read(okx, until: { _ in false }, seconds: 0.3)
+      #expect(try await read(okx, until: { !$0.isEmpty }, seconds: 1.5).isEmpty)
       try okx.send(text: "ping")
       let frozen = try await read(okx, until: { $0.contains("pong") })
       #expect(frozen == ["pong"])
