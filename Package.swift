@@ -76,7 +76,7 @@ let libraries: [Target] = [
   room("Venues", ["CSimdJSON", "CBotan", "Web", "Resilience", "Market", "Daemon"]),
 
   // Floor 4
-  hotRoom("Ingesting", ["Venues", "Web", "Bus", "Market", "Daemon"]),
+  hotRoom("Ingesting", ["Venues", "Web", "Bus", "Store", "Resilience", "Market", "Daemon"]),
   hotRoom("Scanning", ["Bus", "Market", "Daemon"]),
   room("Executing", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
   room("Settling", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
@@ -101,10 +101,12 @@ let checks: [Target] = [
   .target(
     name: "TestSupport", dependencies: ["Market", "Daemon"], path: "Tests/TestSupport", swiftSettings: swift),
   .target(name: "Allocations", path: "Tests/Allocations"),
+  .target(name: "ManualTime", path: "Tests/ManualTime", swiftSettings: swift),
   .executableTarget(
     name: "Benchmarks",
     dependencies: [
-      "Allocations", "CBotan", "CLinux", "Ingesting", "Venues", "Web", "Bus", "Scanning", "Market", "Daemon",
+      "Allocations", "ManualTime", "CBotan", "CLinux", "Ingesting", "Resilience", "Venues", "Web", "Bus", "Scanning",
+      "Market", "Daemon",
     ],
     path: "Tests/Benchmarks", swiftSettings: swift + [.unsafeFlags(["-enforce-exclusivity=unchecked"])],
     linkerSettings: selfContained),
@@ -112,10 +114,12 @@ let checks: [Target] = [
   tests("DaemonTests", ["Daemon"]),
   tests("BusTests", ["Bus", "Market", "Daemon"]),
   tests("WebTests", ["Web", "Market", "Daemon"]),
-  tests("ResilienceTests", ["Resilience", "Market"]),
+  tests("ResilienceTests", ["Resilience", "ManualTime", "Market"]),
   tests("StoreTests", ["Store", "Market", "Daemon"]),
   tests("VenuesTests", ["Venues", "CBotan", "CSimdJSON", "Web", "Market", "Daemon"]),
-  tests("IngestingTests", ["Ingesting", "Venues", "Web", "Bus", "Market", "Daemon"]),
+  tests(
+    "IngestingTests",
+    ["Ingesting", "ManualTime", "Resilience", "Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
   tests("ScanningTests", ["Scanning", "Bus", "Market", "Daemon"]),
   tests("ExecutingTests", ["Executing", "Store", "Bus", "Market", "Daemon"]),
   tests("SettlingTests", ["Settling", "Store", "Venues", "Web", "Bus", "Market", "Daemon"]),

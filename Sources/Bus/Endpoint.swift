@@ -21,6 +21,8 @@ public enum Topic {
   public static let ticker = "ticker/"
   /// Candles of crypto pairs: `candle/VENUE/PUBLISHER`.
   public static let candle = "candle/"
+  /// All prices of one cycle: `prices/PUBLISHER`, the last value on join.
+  public static let prices = "prices/"
   /// What the scanner finds: `opportunity/STRATEGY`.
   public static let opportunity = "opportunity/"
   /// Orders as they change: `order/VENUE`.

@@ -1,13 +1,15 @@
 public import Daemon
 internal import Market
 
-/// Runs the ingestor of the venue that the command line names, until it is told to stop.
+/// Runs the ingestor of the venue that the command line names, or the collector of all exchanges' candles, until it is
+/// told to stop.
 ///
-/// - Parameter context: the process; its first argument is the venue, and `--shard i/n` says which part of it.
+/// - Parameter context: the process; its first argument is the venue or `candles`, and `--shard i/n` says which part of it.
 /// - Throws: `ConfigurationError` where the venue is missing or has no ingestor, or the shard is none; otherwise what the
 ///   service throws.
 public func runIngestor(_ context: WorkerContext) throws {
   let name = ShardPosition.others(context.arguments).first ?? ""
+  guard name != "candles" else { return try CandleCollectingService(context: context).run() }
   switch Venue(rawValue: name) {
   case .polymarket: try PolymarketIngestingService(context: context).run()
   case .kalshi: try KalshiIngestingService(context: context).run()

@@ -3,8 +3,9 @@ public import Market
 /// Candles that were fetched already; look-ups align to the candle's start.
 ///
 /// The older a candle was when it was fetched, the longer its entry lives: one that has just closed may still be
-/// corrected by its venue, and one that is open changes with every trade.
-public struct CandleCache<Candle: Sendable>: Sendable {
+/// corrected by its venue, and one that is open changes with every trade. A closed one that came back unchanged when it
+/// was fetched again is final, and lives as the oldest do.
+public struct CandleCache<Candle: Sendable & Equatable>: Sendable {
   /// What an entry is found by.
   private struct Key: Hashable {
     let exchange: Venue
@@ -15,6 +16,7 @@ public struct CandleCache<Candle: Sendable>: Sendable {
 
   private struct Entry {
     let candle: Candle
+    let isClosed: Bool
     let expiresAt: Int64
   }
 
@@ -78,13 +80,28 @@ public struct CandleCache<Candle: Sendable>: Sendable {
   }
 
   /// Keeps a candle.
+  ///
+  /// - Parameters:
+  ///   - candle: the candle.
+  ///   - exchange: whose it is.
+  ///   - symbol: of which pair.
+  ///   - timeframeSeconds: its length.
+  ///   - time: a moment in it.
+  ///   - isClosed: whether its period is over; only then the same again means that it is final.
+  ///   - now: when it was fetched.
   public mutating func store(
-    _ candle: Candle, exchange: Venue, symbol: String, timeframeSeconds: Int64, at time: Timestamp, now: Timestamp
+    _ candle: Candle, exchange: Venue, symbol: String, timeframeSeconds: Int64, at time: Timestamp,
+    isClosed: Bool = false, now: Timestamp
   ) {
     let key = Self.key(exchange, symbol, timeframeSeconds, time)
     let age = (now.nanoseconds - key.start) / 1_000_000_000
-    let life = lifetimes.seconds(age: age) * 1_000_000_000
-    entries[key] = Entry(candle: candle, expiresAt: now.nanoseconds + life)
+    // A second look that follows the first at once confirms nothing: the venue may not have had the time to correct.
+    let known = entries[key]
+    let isFinal =
+      isClosed && known.map { $0.isClosed && $0.candle == candle && now.nanoseconds >= $0.expiresAt } ?? false
+    let life = (isFinal ? lifetimes.oldSeconds : lifetimes.seconds(age: age)) * 1_000_000_000
+    let expiresAt = max(now.nanoseconds + life, known.map { $0.candle == candle ? $0.expiresAt : 0 } ?? 0)
+    entries[key] = Entry(candle: candle, isClosed: isClosed, expiresAt: expiresAt)
     if entries.count > entriesMax { shrink(now) }
   }
 

@@ -46,8 +46,13 @@ public func retrying<Value: Sendable, C: Clock<Duration>>(
 
 /// Runs something, and cancels it when its limit has passed.
 ///
+/// - Parameters:
+///   - limitNanoseconds: how long it may take.
+///   - clock: what that is measured by.
+///   - operation: what is run.
+/// - Returns: what it returned.
 /// - Throws: `AttemptTimedOut`, or what the operation threw.
-func limited<Value: Sendable, C: Clock<Duration>>(
+public func limited<Value: Sendable, C: Clock<Duration>>(
   _ limitNanoseconds: Int64, clock: C, _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
   try await withThrowingTaskGroup(of: Value.self) { group in

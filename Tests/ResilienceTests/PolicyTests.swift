@@ -84,6 +84,26 @@ private func at(_ seconds: Int64) -> Timestamp { Timestamp(nanoseconds: seconds 
     }
   }
 
+  @Test func `a closed candle that came back unchanged is final, and nothing else is`() {
+    func life(_ second: Int, isClosed: Bool = true, after wait: Int64 = 60) -> Int64 {
+      var cache = CandleCache<Int>()
+      func put(_ value: Int, _ now: Int64) {
+        cache.store(
+          value, exchange: .binance, symbol: "BTCUSDT", timeframeSeconds: 60, at: at(6000), isClosed: isClosed,
+          now: at(now))
+      }
+      put(1, 6060)
+      put(second, 6060 + wait)
+      var end = 6060 + wait
+      while lookUp(&cache, 6000, now: end) != nil { end += 1 }
+      return end - 6060 - wait
+    }
+    #expect(life(1) == 3600)
+    #expect(life(2) == 60, "it was corrected")
+    #expect(life(1, isClosed: false) == 60, "it was open")
+    #expect(life(1, after: 59) == 60, "asked again too soon")
+  }
+
   @Test func `a full cache forgets what would die first`() {
     var cache = CandleCache<Int>(entriesMax: 100)
     for minute in 0..<500 { store(&cache, minute, Int64(minute) * 60, now: Int64(minute) * 60 + 10_000) }

@@ -1,3 +1,4 @@
+import ManualTime
 import Resilience
 import Synchronization
 import Testing

@@ -2,23 +2,29 @@ public import Market
 
 /// A candle on the bus: the body of `candle/VENUE/PUBLISHER`.
 ///
-/// `[venue, symbol, periodSeconds, start, open, high, low, close, volume, isClosed]`; the volume is decimal text, for it
-/// is larger than any integer of the wire.
+/// `[venue, symbol, periodSeconds, start, open, high, low, close, volume, isClosed, isStale, source]`; the volume is
+/// decimal text, for it is larger than any integer of the wire. Older publishers leave out the last two.
 public struct CandleMessage: Hashable, Sendable {
   /// The pair.
   public var instrument: InstrumentID
   /// The candle.
   public var candle: Candle
+  /// Whether it stands in for one that could not be had.
+  public var isStale: Bool
+  /// Where it came from, or why it is stale; empty where it is the instrument's own venue.
+  public var source: String
 
   /// A candle of a pair.
-  public init(instrument: InstrumentID, candle: Candle) {
+  public init(instrument: InstrumentID, candle: Candle, isStale: Bool = false, source: String = "") {
     self.instrument = instrument
     self.candle = candle
+    self.isStale = isStale
+    self.source = source
   }
 
   /// Writes it as one array.
   public func encode(_ writer: MessagePackWriter) {
-    writer.array(10)
+    writer.array(12)
     writer.unsigned(UInt64(instrument.venue.code))
     writer.text(instrument.symbol)
     writer.integer(candle.periodSeconds)
@@ -29,6 +35,8 @@ public struct CandleMessage: Hashable, Sendable {
     writer.integer(candle.close.raw)
     writer.text(candle.volume.description)
     writer.boolean(candle.isClosed)
+    writer.boolean(isStale)
+    writer.text(source)
   }
 
   /// Reads one.
@@ -47,6 +55,9 @@ public struct CandleMessage: Hashable, Sendable {
     candle = Candle(
       start: start, periodSeconds: periodSeconds, open: open, high: high, low: low, close: close, volume: volume,
       isClosed: try reader.boolean())
-    try reader.skip(fields - 10)
+    let hasSource = fields >= 12
+    isStale = hasSource ? try reader.boolean() : false
+    source = hasSource ? try reader.text() : ""
+    try reader.skip(fields - (hasSource ? 12 : 10))
   }
 }

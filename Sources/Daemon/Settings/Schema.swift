@@ -4,8 +4,8 @@
 public enum Schema {
   /// The workers' settings: what `Settings` answers.
   public static let workers: [SettingDefinition] =
-    bulkhead + bus + polymarket + kalshi + binance + coinbase + kraken + okx + bybit + coingecko + scanner + executor
-    + settler + simulator + dashboard
+    bulkhead + bus + polymarket + kalshi + binance + coinbase + kraken + okx + bybit + coingecko + candles + scanner
+    + executor + settler + simulator + dashboard
 
   /// The supervisor's own: supervisord's sections, and ours that add to them.
   public static let supervision: [SettingDefinition] = supervisord + programs + supervisionExtras

@@ -1,12 +1,17 @@
-import Synchronization
+internal import Synchronization
 
 /// A clock that stands still until it is told to go on.
-final class ManualClock: Clock, Sendable {
-  struct Instant: InstantProtocol {
-    var offset: Duration
-    func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
-    func duration(to other: Instant) -> Duration { other.offset - offset }
-    static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
+public final class ManualClock: Clock, Sendable {
+  /// A moment, by the time since the clock was made.
+  public struct Instant: InstantProtocol {
+    /// The time since the clock was made.
+    public var offset: Duration
+    /// A later moment.
+    public func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
+    /// How long it is until another moment.
+    public func duration(to other: Instant) -> Duration { other.offset - offset }
+    /// Earlier before later.
+    public static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
   }
 
   private struct State {
@@ -18,12 +23,18 @@ final class ManualClock: Clock, Sendable {
 
   private let state = Mutex(State())
 
-  var now: Instant { state.withLock { $0.now } }
-  var minimumResolution: Duration { .nanoseconds(1) }
-  /// How many tasks sleep.
-  var sleeperCount: Int { state.withLock { $0.sleepers.count } }
+  /// A clock at its beginning.
+  public init() {}
 
-  func sleep(until deadline: Instant, tolerance: Duration?) async throws {
+  /// The present moment.
+  public var now: Instant { state.withLock { $0.now } }
+  /// A nanosecond.
+  public var minimumResolution: Duration { .nanoseconds(1) }
+  /// How many tasks sleep.
+  public var sleeperCount: Int { state.withLock { $0.sleepers.count } }
+
+  /// Sleeps until somebody moves the clock beyond the deadline.
+  public func sleep(until deadline: Instant, tolerance: Duration?) async throws {
     let number = state.withLock { state in
       state.next += 1
       return state.next
@@ -50,7 +61,7 @@ final class ManualClock: Clock, Sendable {
   /// Goes to the moment at which the next sleeper wakes.
   /// - Returns: how far that was; nil where nobody sleeps.
   @discardableResult
-  func advanceToNext() -> Duration? {
+  public func advanceToNext() -> Duration? {
     let found = state.withLock { state -> (Duration, [CheckedContinuation<Void, any Error>])? in
       guard let until = state.sleepers.values.map(\.until).min() else { return nil }
       let step = state.now.duration(to: until)
@@ -65,7 +76,11 @@ final class ManualClock: Clock, Sendable {
   }
 
   /// Lets all sleepers wake in turn until a task has ended.
-  func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+  ///
+  /// - Parameter body: the task.
+  /// - Returns: what it returned.
+  /// - Throws: what it threw.
+  public func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
     let task = Task(operation: body)
     let isDone = Mutex(false)
     let watcher = Task {
