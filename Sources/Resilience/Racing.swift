@@ -20,6 +20,13 @@ public struct RaceOutcome<Value: Sendable>: Sendable {
   public let source: String
   /// Who gave none, or an invalid one, and why.
   public let failures: [SourceFailure]
+
+  /// An outcome by its parts.
+  public init(value: Value, source: String, failures: [SourceFailure]) {
+    self.value = value
+    self.source = source
+    self.failures = failures
+  }
 }
 
 /// A source that gave no answer.
@@ -40,6 +47,9 @@ public struct SourceFailure: Hashable, Sendable {
 public struct AllSourcesFailed: Error, Hashable, CustomStringConvertible {
   /// Who failed, and why, in the order in which they did.
   public let failures: [SourceFailure]
+
+  /// An error by who failed.
+  public init(failures: [SourceFailure]) { self.failures = failures }
 
   /// For people.
   public var description: String {

@@ -121,6 +121,10 @@ final class InTestVenue: @unchecked Sendable {
 /// A worker's built executable, stopped when the value goes away.
 final class Worker {
   private let process = Process()
+  private let logPath: String
+
+  /// What it has logged, and those before it in the same directory.
+  var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 
   init(
     _ name: String, _ arguments: [String], configuration: String, directory: String, environment: [String: String] = [:]
@@ -132,7 +136,13 @@ final class Worker {
     process.arguments = arguments
     process.environment = ["BULKHEAD_CONF": file, "BULKHEAD_NAME": name, "PATH": "/usr/bin:/bin"]
       .merging(environment) { $1 }
-    process.standardError = FileHandle(forWritingAtPath: "/dev/null")
+    logPath = directory + "/" + name + ".log"
+    if !FileManager.default.fileExists(atPath: logPath) {
+      _ = FileManager.default.createFile(atPath: logPath, contents: nil)
+    }
+    let errors = try FileHandle(forWritingTo: URL(fileURLWithPath: logPath))
+    errors.seekToEndOfFile()
+    process.standardError = errors
     process.standardOutput = FileHandle(forWritingAtPath: "/dev/null")
     try process.run()
   }

@@ -108,9 +108,12 @@ extension CandleCollectingService {
         ["symbol": coin, "exchange": venue.rawValue, "close": "\(close)", "expected": "\(expected)"])
     case .primary(let coin, let venue, let candles): choose(coin, venue, candles, period)
     case .complete(let coin, let count, let problems):
-      var fields = ["timeframe": "\(period)"]
-      if !problems.isEmpty { fields["absent"] = problems.joined(separator: "; ") }
-      Log.info("\(count) exchanges returned data for \(coin)", fields)
+      let line = "\(count) exchanges returned data for \(coin)"
+      if problems.isEmpty {
+        Log.info(line, ["timeframe": "\(period)"])
+      } else {
+        Log.info(line, ["timeframe": "\(period)", "absent": problems.joined(separator: "; ")])
+      }
       if cycles[period]?.hasPrimary(coin) != true { fail(coin, period, problems) }
     }
   }
