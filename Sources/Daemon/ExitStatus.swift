@@ -16,9 +16,13 @@ public enum ExitStatus: Int32, Sendable {
   case failed = 111
 
   /// Ends the process with this status.
+  ///
+  /// What C++ libraries keep for good is not torn down: other threads may still be using it. The corresponding C function
+  /// is `quick_exit`.
   public func exit() -> Never {
     #if canImport(Glibc)
-      Glibc.exit(rawValue)
+      fflush(nil)
+      quick_exit(rawValue)
     #endif
   }
 }

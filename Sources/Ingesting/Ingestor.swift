@@ -15,8 +15,13 @@ public func runIngestor(_ context: WorkerContext) throws {
   case .kalshi: try KalshiIngestingService(context: context).run()
   case .binance: try BinanceIngestingService(context: context).run()
   default:
+    let venues = Venue.allCases.filter { $0 != .coingecko }.map(\.rawValue).joined(separator: ", ")
     throw ConfigurationError(
-      file: "command line",
-      problem: "expected the venue of the ingestor, polymarket, kalshi or binance, found \"\(name)\"")
+      file: "command line", problem: "expected the venue of the ingestor (\(venues)) or candles, found \"\(name)\"")
   }
+}
+
+/// What the command line asks for: a venue or `candles`; Polymarket where it asks for nothing.
+public func ingestorName(_ arguments: [String]) -> String {
+  arguments.first { $0 == "candles" || Venue(rawValue: $0) != nil } ?? Venue.polymarket.rawValue
 }

@@ -75,20 +75,24 @@ public func firstValid<Value: Sendable>(
   case .failure(let failure): failures.append(failure)
   }
   try Task.checkCancellation()
-  return try await withThrowingTaskGroup(of: (String, Result<Value, SourceFailure>).self) { group in
-    for fallback in fallbacks {
-      group.addTask { (fallback.name, await answer(of: fallback, problem: problem)) }
-    }
-    defer { group.cancelAll() }
-    for try await (name, result) in group {
-      switch result {
-      case .success(let value): return RaceOutcome(value: value, source: name, failures: failures)
-      case .failure(let failure): failures.append(failure)
-      }
-    }
-    try Task.checkCancellation()
-    throw AllSourcesFailed(failures: failures)
+  guard !fallbacks.isEmpty else { throw AllSourcesFailed(failures: failures) }
+  let (answers, post) = AsyncStream.makeStream(of: (String, Result<Value, SourceFailure>).self)
+  let tasks = fallbacks.map { fallback in
+    Task { post.yield((fallback.name, await answer(of: fallback, problem: problem))) }
   }
+  defer { for task in tasks { task.cancel() } }
+  // The stream ends where the caller is cancelled.
+  var waiting = tasks.count
+  for await (name, result) in answers {
+    switch result {
+    case .success(let value): return RaceOutcome(value: value, source: name, failures: failures)
+    case .failure(let failure): failures.append(failure)
+    }
+    waiting -= 1
+    if waiting == 0 { break }
+  }
+  try Task.checkCancellation()
+  throw AllSourcesFailed(failures: failures)
 }
 
 extension SourceFailure: Error {}

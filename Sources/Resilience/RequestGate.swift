@@ -2,8 +2,9 @@ internal import Synchronization
 
 /// What an error says about the venue.
 public struct GateVerdict: Hashable, Sendable {
-  /// Whether the venue failed: a timeout, a lost connection, a 5xx, an answer that is none. A request that it refused for
-  /// good reason is no failure of its.
+  /// Whether the venue failed: a timeout, a lost connection, a 5xx, an answer that is none.
+  ///
+  /// A request that it refused for good reason is no failure of its.
   public var isVenueFault: Bool
   /// How long it asks us to wait, in nanoseconds; 0 where it does not.
   public var waitNanoseconds: Int64
@@ -19,7 +20,7 @@ public struct GateVerdict: Hashable, Sendable {
 public enum GateClosed: Error, Hashable, CustomStringConvertible {
   /// The venue has failed too often.
   case breakerOpen(name: String)
-  /// The venue has had enough of us for so long.
+  /// Its turn would come only after so long: the venue has had enough of us, or many others wait.
   case blocked(name: String, nanoseconds: Int64)
 
   /// For people.
@@ -27,7 +28,7 @@ public enum GateClosed: Error, Hashable, CustomStringConvertible {
     switch self {
     case .breakerOpen(let name): "\(name): the circuit breaker is open"
     case .blocked(let name, let nanoseconds):
-      "\(name): the venue wants no requests for another \(nanoseconds / 1_000_000_000) s"
+      "\(name): no request is due for another \(nanoseconds / 1_000_000_000) s"
     }
   }
 }
@@ -60,7 +61,7 @@ public final class RequestGate<C: Clock<Duration>>: Sendable {
   ///   - name: for messages.
   ///   - budget: what the venue allows.
   ///   - breaker: as it was before a restart, or a closed one.
-  ///   - patienceSeconds: a request that would have to wait longer for the venue's word is not sent at all.
+  ///   - patienceSeconds: a request that would have to wait longer for its turn is not sent at all.
   ///   - clock: what waiting is measured by.
   ///   - wall: the time of day in nanoseconds since 1970, by which the breaker counts.
   public init(
@@ -134,9 +135,14 @@ public final class RequestGate<C: Clock<Duration>>: Sendable {
         return (0, isShut ? -1 : blocked)
       }
       var limiter = state.limiters[bucket] ?? RateLimiter(state.budget, now: now)
-      let wait = limiter.take(cost, now: now)
+      let wait = max(limiter.take(cost, now: now), blocked)
+      // Who would wait too long takes nothing, so that a queue never grows beyond that.
+      guard wait <= patienceNanoseconds else {
+        state.refused += 1
+        return (0, wait)
+      }
       state.limiters[bucket] = limiter
-      return (max(wait, blocked), 0)
+      return (wait, 0)
     }
     if blocked < 0 { throw .breakerOpen(name: name) }
     if blocked > 0 { throw .blocked(name: name, nanoseconds: blocked) }

@@ -1,4 +1,5 @@
 internal import Daemon
+internal import Synchronization
 
 /// An attempt that took longer than its profile allows.
 public struct AttemptTimedOut: Error, Hashable, CustomStringConvertible {
@@ -55,14 +56,69 @@ public func retrying<Value: Sendable, C: Clock<Duration>>(
 public func limited<Value: Sendable, C: Clock<Duration>>(
   _ limitNanoseconds: Int64, clock: C, _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
-  try await withThrowingTaskGroup(of: Value.self) { group in
-    group.addTask(operation: operation)
-    group.addTask {
-      try await clock.sleep(until: clock.now.advanced(by: .nanoseconds(limitNanoseconds)), tolerance: nil)
-      throw AttemptTimedOut(limitNanoseconds: limitNanoseconds)
+  let outcome = Rendezvous<Value>()
+  let work = Task {
+    do { outcome.settle(.success(try await operation())) } catch { outcome.settle(.failure(error)) }
+  }
+  let timer = Task {
+    try await clock.sleep(until: clock.now.advanced(by: .nanoseconds(limitNanoseconds)), tolerance: nil)
+    outcome.settle(.failure(AttemptTimedOut(limitNanoseconds: limitNanoseconds)))
+  }
+  defer {
+    work.cancel()
+    timer.cancel()
+  }
+  return try await withTaskCancellationHandler {
+    try await outcome.value()
+  } onCancel: {
+    outcome.settle(.failure(CancellationError()))
+  }
+}
+
+/// Where one task waits for the first of several to say something; what comes later is dropped.
+///
+/// A task group would wait for those that were cancelled, too, however long they take to notice.
+final class Rendezvous<Value: Sendable>: Sendable {
+  private enum State {
+    case open
+    case waiting(CheckedContinuation<Value, any Error>)
+    case settled(Result<Value, any Error>)
+    case taken
+  }
+
+  private let state = Mutex(State.open)
+
+  /// Says it; the first one counts.
+  func settle(_ result: Result<Value, any Error>) {
+    let waiting: CheckedContinuation<Value, any Error>? = state.withLock { state in
+      switch state {
+      case .open:
+        state = .settled(result)
+        return nil
+      case .waiting(let continuation):
+        state = .taken
+        return continuation
+      case .settled, .taken: return nil
+      }
     }
-    defer { group.cancelAll() }
-    guard let value = try await group.next() else { throw CancellationError() }
-    return value
+    waiting?.resume(with: result)
+  }
+
+  /// Waits for the first word; once only.
+  func value() async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+      let result: Result<Value, any Error>? = state.withLock { state in
+        switch state {
+        case .open:
+          state = .waiting(continuation)
+          return nil
+        case .settled(let result):
+          state = .taken
+          return result
+        case .waiting, .taken: preconditionFailure("two wait for one word")
+        }
+      }
+      if let result { continuation.resume(with: result) }
+    }
   }
 }

@@ -2,7 +2,6 @@ import Daemon
 import Ingesting
 
 runProcess {
-  let venue = ["binance", "kalshi"].first { CommandLine.arguments.contains($0) } ?? "polymarket"
-  let context = try WorkerContext.load(defaultName: "ingestor-\(venue)")
+  let context = try WorkerContext.load(defaultName: "ingestor-\(ingestorName(CommandLine.arguments))")
   try runIngestor(context)
 }

@@ -92,8 +92,8 @@ private final class Stage: Sendable {
     try await stage.advance(seconds: 60)
     let outcome = try await stage.ask(history)
     #expect(outcome.value.time == stage.now.floored(toSeconds: 60) && outcome.source == "binance")
-    // Five minutes of young candles, now a minute later, and the new one.
-    #expect(stage.calls.withLock { $0 }.last == .init(venue: .binance, count: 6))
+    // Those that were younger than five minutes, and the new one.
+    #expect(stage.calls.withLock { $0 }.last == .init(venue: .binance, count: 5))
     try await stage.advance(seconds: 60)
     _ = try await stage.ask(history)
     // All but two came back unchanged: they are final.

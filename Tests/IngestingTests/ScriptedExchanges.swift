@@ -78,7 +78,8 @@ final class ScriptedExchanges: Sendable {
       let rows = starts(number("start") / 1000, number("end") / 1000 + 1, period).reversed().map {
         "[\"\($0)000\",\"\(price)\",\"\(price)\",\"\(price)\",\"\(price)\",\"2\",\"2\"]"
       }
-      let result = #"{"category":"spot","symbol":"\#(request.query("symbol") ?? "")","list":[\#(rows.joined(separator: ","))]}"#
+      let result =
+        #"{"category":"spot","symbol":"\#(request.query("symbol") ?? "")","list":[\#(rows.joined(separator: ","))]}"#
       return #"{"retCode":0,"retMsg":"OK","result":\#(result),"retExtInfo":{},"time":\#(now)000}"#
     case "coingecko":
       let id = request.query("ids") ?? ""

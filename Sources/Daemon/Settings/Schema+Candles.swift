@@ -42,7 +42,8 @@ extension Schema {
       "the pause before the first retry; it doubles with each more", environmentNames: ["BTC_FETCH_RETRY_DELAY"]),
     SettingDefinition(
       "candles", "stale_age_max_s", .decimal(from: "0", to: "31536000"), default: "600", unit: "s",
-      "how old a last good answer may be; then nothing that needs it is traded", environmentNames: ["BTC_CACHE_STALE_MAX_AGE"]),
+      "how old a last good answer may be; then nothing that needs it is traded",
+      environmentNames: ["BTC_CACHE_STALE_MAX_AGE"]),
     SettingDefinition(
       "candles", "failures_max", .integer(1...1000), default: "3", unit: "failures",
       "after so many failures in a row there is an alert"),

@@ -160,7 +160,8 @@ extension CandleCollectingService {
             + "\(age) s old: \(reason)", isWarning: true))
       standIn(for: good, coin, period, "last good of \(good.candle.start): \(reason)", &row)
     case .hold(let reason):
-      tell(FlowNotice(line: "OHLCV_HOLD \(coin) \(period): no candle that may be traded on: \(reason)", isWarning: true))
+      tell(
+        FlowNotice(line: "OHLCV_HOLD \(coin) \(period): no candle that may be traded on: \(reason)", isWarning: true))
     }
     series[key] = row
   }
@@ -211,24 +212,25 @@ extension CandleCollectingService {
     nextPricingAt = now.advanced(bySeconds: -options.delaySeconds).floored(toSeconds: interval)
       .advanced(bySeconds: interval + options.delaySeconds)
     let wanted = options.coins.map { ($0, board.reference($0, now: now)) }
-    let (history, mailbox) = (self.history, self.mailbox)
-    Task {
-      var answers: [String: Result<RaceOutcome<PriceAnswer>, any Error>] = [:]
-      await withTaskGroup(of: (String, Result<RaceOutcome<PriceAnswer>, any Error>).self) { group in
-        for (coin, reference) in wanted {
-          group.addTask {
-            do { return (coin, .success(try await history.answer(coin, reference: reference))) } catch {
-              return (coin, .failure(error))
-            }
-          }
+    priceAnswers = [:]
+    for (coin, reference) in wanted {
+      let (history, mailbox) = (self.history, self.mailbox)
+      Task {
+        do {
+          mailbox.post(.price(coin, .success(try await history.answer(coin, reference: reference))))
+        } catch {
+          mailbox.post(.price(coin, .failure(error)))
         }
-        for await (coin, answer) in group { answers[coin] = answer }
       }
-      mailbox.post(.prices(answers))
     }
   }
 
-  func take(_ answers: [String: Result<RaceOutcome<PriceAnswer>, any Error>]) {
+  func take(_ answer: Result<RaceOutcome<PriceAnswer>, any Error>, _ coin: String) {
+    priceAnswers[coin] = answer
+    if priceAnswers.count == options.coins.count { take(priceAnswers) }
+  }
+
+  private func take(_ answers: [String: Result<RaceOutcome<PriceAnswer>, any Error>]) {
     isPricing = false
     let (snapshot, notices) = board.take(answers, now: SystemClock.now)
     for (coin, answer) in answers.sorted(by: { $0.key < $1.key }) {

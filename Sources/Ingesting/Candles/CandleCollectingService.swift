@@ -9,7 +9,7 @@ internal import Web
 /// What other threads hand to the collector's loop.
 enum CandleLetter: Sendable {
   case answer(CandlePeriod, symbol: String, venue: Venue, CandleCycle.Answer)
-  case prices([String: Result<RaceOutcome<PriceAnswer>, any Error>])
+  case price(String, Result<RaceOutcome<PriceAnswer>, any Error>)
 }
 
 /// The collector: the candles of all exchanges into the store, each with its exchange, and the primary's on the bus;
@@ -68,6 +68,8 @@ public final class CandleCollectingService {
   var batch = HistoryBatch(time: Timestamp(nanoseconds: 0))
   var savedBreakers: [String: StoredBreaker] = [:]
   var isPricing = false
+  /// What has come of the present cycle's prices.
+  var priceAnswers: [String: Result<RaceOutcome<PriceAnswer>, any Error>] = [:]
   var nextPricingAt = Timestamp(nanoseconds: 0)
   var storeFailures = 0
   var nextWriteAt: Int64 = 0
@@ -91,7 +93,7 @@ public final class CandleCollectingService {
     savedBreakers = known
     var gates: [Venue: Gate] = [:]
     for venue in options.exchanges + [.coingecko] {
-      gates[venue] = Self.gate(venue, options.breaker, known["candles/\(venue.rawValue)"])
+      gates[venue] = Self.gate(venue, options, known["candles/\(venue.rawValue)"])
     }
     self.gates = gates
     exchanges = options.exchanges.compactMap { venue in
@@ -116,17 +118,19 @@ public final class CandleCollectingService {
     healthTopic = publisher.topic(Topic.health + context.name)
   }
 
-  private static func gate(_ venue: Venue, _ policy: CircuitBreaker.Policy, _ stored: StoredBreaker?) -> Gate {
+  private static func gate(_ venue: Venue, _ options: CandleCollectingOptions, _ stored: StoredBreaker?) -> Gate {
     let memory = stored.map {
       CircuitBreaker.Memory(failures: $0.failures, openings: $0.openings, openUntil: $0.openUntil.nanoseconds)
     }
     if let stored, stored.openUntil.nanoseconds > 0 {
       Log.info("breaker was open", ["venue": venue.rawValue, "until": "\(stored.openUntil)"])
     }
+    // What waits for longer than a round lasts comes too late; and of CoinGecko's few requests none is worth waiting for.
+    let patience = venue == .coingecko ? 3 : options.gatherLimitNanoseconds / 1_000_000_000
     // The venue's ingestor asks, too: each takes half.
     return RequestGate(
       name: venue.rawValue, budget: VenueBudgets.budget(venue).part(of: 2),
-      breaker: CircuitBreaker(policy, memory: memory), clock: ContinuousClock()
+      breaker: CircuitBreaker(options.breaker, memory: memory), patienceSeconds: patience, clock: ContinuousClock()
     ) { SystemClock.now.nanoseconds }
   }
 
@@ -201,7 +205,7 @@ public final class CandleCollectingService {
   private func take(_ letter: CandleLetter) {
     switch letter {
     case .answer(let period, let symbol, let venue, let answer): take(answer, period, symbol, venue)
-    case .prices(let answers): take(answers)
+    case .price(let coin, let answer): take(answer, coin)
     }
   }
 

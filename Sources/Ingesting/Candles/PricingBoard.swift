@@ -120,7 +120,8 @@ package struct PricingBoard: Sendable {
             isWarning: true))
       case .hold(let reason):
         snapshot.held.append((coin, reason))
-        notices.append(FlowNotice(line: "PRICING_HOLD \(coin): no price that may be traded on: \(reason)", isWarning: true))
+        notices.append(
+          FlowNotice(line: "PRICING_HOLD \(coin): no price that may be traded on: \(reason)", isWarning: true))
       }
     }
     return (snapshot, notices)
