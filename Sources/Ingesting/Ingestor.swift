@@ -1,5 +1,6 @@
 public import Daemon
 internal import Market
+internal import Venues
 
 /// Runs the ingestor of the venue that the command line names, or the collector of all exchanges' candles, until it is
 /// told to stop.
@@ -13,7 +14,8 @@ public func runIngestor(_ context: WorkerContext) throws {
   switch Venue(rawValue: name) {
   case .polymarket: try PolymarketIngestingService(context: context).run()
   case .kalshi: try KalshiIngestingService(context: context).run()
-  case .binance: try BinanceIngestingService(context: context).run()
+  case let venue? where !Venues.streams(of: venue).isEmpty:
+    try SpotIngestingService(context: context, venue: venue).run()
   default:
     let venues = Venue.allCases.filter { $0 != .coingecko }.map(\.rawValue).joined(separator: ", ")
     throw ConfigurationError(

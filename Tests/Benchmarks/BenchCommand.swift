@@ -35,6 +35,7 @@ struct BenchCommand {
     (PipelineBenchmark.names, PipelineBenchmark.run),
     (RestartBenchmark.names, RestartBenchmark.run),
     (SupervisorBenchmark.names, SupervisorBenchmark.run),
+    (ResilienceBenchmark.names, ResilienceBenchmark.run),
   ]
 
   /// Measures and prints.

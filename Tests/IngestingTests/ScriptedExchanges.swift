@@ -25,6 +25,9 @@ final class ScriptedExchanges: Sendable {
   /// How many requests an exchange has had.
   func count(_ venue: String) -> Int { counts.withLock { $0[venue, default: 0] } }
 
+  /// Counts something by hand.
+  func mark(_ name: String) { counts.withLock { $0[name, default: 0] += 1 } }
+
   func answer(_ request: HTTPServerRequest) -> HTTPServerResponse {
     let parts = request.path.split(separator: "/").map(String.init)
     guard let venue = parts.first else { return .text("no venue", status: 404) }

@@ -8,8 +8,8 @@ import Testing
 /// Each test starts a whole group; one at a time, the machine is small.
 @Suite(.serialized) struct SystemTests {
   private static let workers = [
-    "simulator", "ingestor-polymarket", "ingestor-binance", "scanner", "executor", "settler",
-    "dashboard",
+    "simulator", "ingestor-polymarket", "ingestor-binance", "ingestor-coinbase", "ingestor-kraken", "ingestor-okx",
+    "ingestor-bybit", "ingestor-candles", "scanner", "executor", "settler", "dashboard",
   ]
 
   @Test func `when a worker is killed only that one is restarted and nobody else misses a message`() throws {

@@ -106,6 +106,12 @@ extension Schema {
       SettingDefinition(
         section, "silence_s", .integer(1...3600), default: "60", unit: "s",
         "a stream connection that is silent for longer is replaced"),
+      SettingDefinition(
+        section, "frozen_s", .integer(1...86_400), default: "60", unit: "s",
+        "a symbol without data for longer is compared with REST: a stream that stands still while the venue moves is replaced"),
+      SettingDefinition(
+        section, "poll_s", .integer(1...3600), default: "5", unit: "s",
+        "how often a symbol is asked for by REST while its stream is down"),
       names(section),
     ]
   }

@@ -1,30 +1,28 @@
 internal import Daemon
 package import Market
-internal import Venues
+package import Venues
 
 /// What was seen and what was refused; each has its counter.
-package struct BinanceCounters {
+package struct SpotCounters {
   package var frames: UInt64 = 0
   package var trades: UInt64 = 0
   package var oldTrades: UInt64 = 0
+  /// Trades that REST told again.
+  package var knownTrades: UInt64 = 0
   package var tickers: UInt64 = 0
   package var candles: UInt64 = 0
   /// Candles that say less than what is known of their minute.
   package var lateCandles: UInt64 = 0
   package var unknownSymbols: UInt64 = 0
   package var ignored: UInt64 = 0
-  /// Answers to requests on the stream.
-  package var responses: UInt64 = 0
+  /// Requests on the stream that the venue refused.
+  package var refusedRequests: UInt64 = 0
   /// By kind and field.
   package var refused: [String: UInt64] = [:]
 }
 
-/// Tickers, trades and candles of the watched pairs, from the stream's messages: the pure core of the ingestor.
-package final class BinanceStream {
-  /// The most streams of one connection, as the venue limits them.
-  package static let streamsPerConnectionMax = 1024
-  /// What is watched of each symbol.
-  private static let kinds = ["trade", "bookTicker", "kline_1m"]
+/// Tickers, trades and candles of a venue's watched pairs, from its streams and from REST: the pure core of the ingestor.
+package final class SpotBoard {
   /// How many candles of a symbol are kept for whoever joins late.
   package static let candlesKept = 60
 
@@ -34,45 +32,30 @@ package final class BinanceStream {
     var isWatched = false
     var ticker: Ticker?
     var isTickerNew = false
+    /// The time of its newest trade.
+    var tradedAt: Timestamp?
     /// Oldest first, each minute once.
     var candles: [Candle] = []
   }
 
-  package private(set) var counters = BinanceCounters()
+  package private(set) var counters = SpotCounters()
+  private let venue: Venue
   private var pairs: [Pair]
   private let places: [String: Int]
   private let tradeAge: TradeAgeFilter
   private var trades: [Trade] = []
   private var changedCandles: [(place: Int, candle: Candle)] = []
-  private var isShutdownAnnounced = false
 
   /// - Parameters:
+  ///   - venue: whose pairs they are.
   ///   - symbols: the venue's names of the pairs, each once.
   ///   - tradeAge: which trades are young enough.
   ///   - isWatched: whether they are watched from the beginning.
-  package init(symbols: [String], tradeAge: TradeAgeFilter, isWatched: Bool = true) {
+  package init(venue: Venue, symbols: [String], tradeAge: TradeAgeFilter, isWatched: Bool = true) {
+    self.venue = venue
     pairs = symbols.map { Pair(symbol: $0, isWatched: isWatched) }
     places = Dictionary(uniqueKeysWithValues: symbols.enumerated().map { ($1, $0) })
     self.tradeAge = tradeAge
-  }
-
-  /// The most symbols that one connection watches.
-  package static var symbolsPerConnectionMax: Int { streamsPerConnectionMax / kinds.count }
-
-  /// The symbols that each connection watches.
-  package static func connections(of symbols: [String]) -> [[String]] {
-    let most = symbolsPerConnectionMax
-    return stride(from: 0, to: symbols.count, by: most).map { Array(symbols[$0..<min($0 + most, symbols.count)]) }
-  }
-
-  /// The query of a combined stream: `?streams=btcusdt@trade/btcusdt@bookTicker/…`; names are lower case.
-  package static func query(_ symbols: [String]) -> String {
-    "?streams=" + streamNames(symbols).joined(separator: "/")
-  }
-
-  /// The venue's names of what is watched: `btcusdt@trade`, ….
-  package static func streamNames(_ symbols: [String]) -> [String] {
-    symbols.flatMap { symbol in kinds.map { "\(symbol.lowercased())@\($0)" } }
   }
 
   /// Takes messages of a symbol from here on.
@@ -88,24 +71,30 @@ package final class BinanceStream {
     trades.removeAll { $0.instrument.symbol == symbol }
   }
 
-  /// Takes one message of the stream.
-  package func take(_ frame: UnsafeRawBufferPointer, receivedAt: Timestamp) {
-    counters.frames += 1
-    do throws(VenueError) {
-      switch try BinanceStreamParser.parse(frame, receivedAt: receivedAt) {
-      case .trade(let trade): take(trade, receivedAt)
-      case .ticker(let ticker): take(ticker)
-      case .candle(let symbol, let candle):
-        guard let place = place(of: symbol) else { return }
-        counters.candles += 1
-        take(candle, place)
-      case .shutdown: isShutdownAnnounced = true
-      case .response: counters.responses += 1
-      case .ignored: counters.ignored += 1
-      }
-    } catch {
+  /// Counts a message.
+  package func countFrame() { counters.frames += 1 }
+
+  /// Takes what a message says.
+  ///
+  /// - Returns: the symbol that it is about; nil where it is none of a watched one.
+  @discardableResult
+  package func take(_ event: SpotStreamEvent, receivedAt: Timestamp) -> String? {
+    switch event {
+    case .trade(let trade): return take(trade, receivedAt)
+    case .ticker(let ticker): return take(ticker) ? ticker.instrument.symbol : nil
+    case .candle(let symbol, let candle):
+      guard let place = place(of: symbol) else { return nil }
+      counters.candles += 1
+      // Others are read by whoever asks for them.
+      if candle.periodSeconds == 60 { take(candle, place) }
+      return symbol
+    case .refused(let error):
+      counters.refusedRequests += 1
       refuse(error)
+    case .ignored: counters.ignored += 1
+    case .accepted, .alive, .closing: break
     }
+    return nil
   }
 
   private func place(of symbol: String) -> Int? {
@@ -121,21 +110,44 @@ package final class BinanceStream {
     return place
   }
 
-  private func take(_ trade: Trade, _ receivedAt: Timestamp) {
-    guard place(of: trade.instrument.symbol) != nil else { return }
+  private func take(_ trade: Trade, _ receivedAt: Timestamp) -> String? {
+    guard let place = place(of: trade.instrument.symbol) else { return nil }
     guard tradeAge.accepts(trade.time, now: receivedAt) else {
       counters.oldTrades += 1
-      return
+      return nil
     }
     counters.trades += 1
+    pairs[place].tradedAt = max(pairs[place].tradedAt ?? trade.time, trade.time)
     trades.append(trade)
+    return trade.instrument.symbol
   }
 
-  private func take(_ ticker: Ticker) {
-    guard let place = place(of: ticker.instrument.symbol) else { return }
+  /// Takes a ticker, of the stream or of REST.
+  ///
+  /// - Returns: whether its pair is watched.
+  @discardableResult
+  package func take(_ ticker: Ticker) -> Bool {
+    guard let place = place(of: ticker.instrument.symbol) else { return false }
     counters.tickers += 1
     pairs[place].ticker = ticker
     pairs[place].isTickerNew = true
+    return true
+  }
+
+  /// Takes trades that were fetched by REST; those that are not newer than what is known were told before.
+  package func take(fetched trades: RecentTrades, symbol: String) {
+    guard let place = place(of: symbol) else { return }
+    counters.oldTrades += UInt64(trades.tooOldCount)
+    let known = pairs[place].tradedAt
+    for trade in trades.trades.sorted(by: { $0.time < $1.time }) {
+      if let known, trade.time <= known {
+        counters.knownTrades += 1
+        continue
+      }
+      counters.trades += 1
+      pairs[place].tradedAt = trade.time
+      self.trades.append(trade)
+    }
   }
 
   /// Takes candles that were fetched by REST; what the stream has told since stays.
@@ -157,7 +169,7 @@ package final class BinanceStream {
       }
       pairs[place].candles[index] = candle
     } else {
-      let isFull = pairs[place].candles.count >= BinanceStream.candlesKept
+      let isFull = pairs[place].candles.count >= Self.candlesKept
       guard !isFull || index != nil else {
         counters.lateCandles += 1
         return
@@ -168,7 +180,8 @@ package final class BinanceStream {
     changedCandles.append((place, candle))
   }
 
-  private func refuse(_ error: VenueError) {
+  /// Counts what was not understood.
+  package func refuse(_ error: VenueError) {
     let key = error.field.isEmpty ? error.kind : "\(error.kind) \(error.field)"
     let seen = counters.refused[key, default: 0]
     counters.refused[key] = seen + 1
@@ -177,12 +190,6 @@ package final class BinanceStream {
   }
 
   // MARK: - What is to be published
-
-  /// Whether the venue has announced that it goes down; asked once.
-  package func takeShutdown() -> Bool {
-    defer { isShutdownAnnounced = false }
-    return isShutdownAnnounced
-  }
 
   /// The trades since the last take.
   package func takeTrades() -> [Trade] {
@@ -205,6 +212,9 @@ package final class BinanceStream {
     changedCandles.removeAll(keepingCapacity: true)
   }
 
+  /// The last ticker of a pair; nil where there is none.
+  package func ticker(_ symbol: String) -> Ticker? { places[symbol].flatMap { pairs[$0].ticker } }
+
   /// The last ticker of each pair that has one.
   package var tickers: [Ticker] { pairs.compactMap(\.ticker) }
 
@@ -213,7 +223,5 @@ package final class BinanceStream {
     pairs.indices.flatMap { place in pairs[place].candles.map { (instrument(place), $0) } }
   }
 
-  private func instrument(_ place: Int) -> InstrumentID {
-    InstrumentID(venue: .binance, symbol: pairs[place].symbol)
-  }
+  private func instrument(_ place: Int) -> InstrumentID { InstrumentID(venue: venue, symbol: pairs[place].symbol) }
 }

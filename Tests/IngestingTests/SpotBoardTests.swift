@@ -128,11 +128,20 @@ struct BinanceStreamParserTests {
   }
 }
 
-struct BinanceStreamTests {
-  private let stream = BinanceStream(symbols: ["BTCUSDT", "ETHUSDT"], tradeAge: TradeAgeFilter(ageMaxSeconds: 300))
+struct SpotBoardTests {
+  private let stream = SpotBoard(
+    venue: .binance, symbols: ["BTCUSDT", "ETHUSDT"], tradeAge: TradeAgeFilter(ageMaxSeconds: 300))
 
   private func take(_ text: String) {
-    Array(text.utf8).withUnsafeBytes { stream.take($0, receivedAt: time) }
+    var format = BinanceStreamFormat()
+    stream.countFrame()
+    Array(text.utf8).withUnsafeBytes { bytes in
+      do throws(VenueError) {
+        try format.read(bytes, receivedAt: time) { stream.take($0, receivedAt: time) }
+      } catch {
+        stream.refuse(error)
+      }
+    }
   }
 
   private func candle(_ minute: Int64, volume: Int64, isClosed: Bool = false) -> Candle {
@@ -145,17 +154,6 @@ struct BinanceStreamTests {
     var all: [Candle] = []
     stream.takeCandles { all.append($1) }
     return all
-  }
-
-  @Test func `streams are named in lower case, at most 1024 on a connection`() {
-    #expect(
-      BinanceStream.query(["BTCUSDT", "X"])
-        == "?streams=btcusdt@trade/btcusdt@bookTicker/btcusdt@kline_1m/x@trade/x@bookTicker/x@kline_1m")
-    let many = (0..<1000).map { "S\($0)" }
-    let groups = BinanceStream.connections(of: many)
-    #expect(groups.flatMap { $0 } == many)
-    #expect(groups.allSatisfy { BinanceStream.query($0).split(separator: "/").count <= 1024 })
-    #expect(groups.count == 3)
   }
 
   @Test func `trades count by their own time`() {
@@ -192,20 +190,67 @@ struct BinanceStreamTests {
     #expect(changed().map(\.volume.raw) == [8, 9, 1, 2])
     #expect(stream.candles.map { $0.1.start.seconds / 60 } == [1, 2, 3, 4])
     for minute in 5...100 { stream.take(history: [candle(Int64(minute), volume: 1)], symbol: "BTCUSDT") }
-    #expect(stream.candles.count == BinanceStream.candlesKept)
+    #expect(stream.candles.count == SpotBoard.candlesKept)
     #expect(stream.candles[0].1.start == candle(41, volume: 0).start)
     stream.take(history: [candle(1, volume: 100, isClosed: true)], symbol: "BTCUSDT")
     #expect(stream.candles[0].1.start == candle(41, volume: 0).start)
   }
 
-  @Test func `refusals are counted by kind and field, and a shutdown is told once`() {
+  @Test func `refusals are counted by kind and field`() {
     take("{")
     take(#"{"e":"trade","s":"BTCUSDT","p":"0","q":"1","T":1,"m":false}"#)
     take(#"{"e":"trade","s":"BTCUSDT","p":"0","q":"1","T":1,"m":false}"#)
-    #expect(stream.counters.refused == ["stream": 1, "trade p": 2])
-    #expect(!stream.takeShutdown())
-    take(#"{"e":"serverShutdown","E":1}"#)
-    #expect(stream.takeShutdown() && !stream.takeShutdown())
-    #expect(stream.counters.frames == 4)
+    take(#"{"code":2,"msg":"Invalid request"}"#)
+    #expect(stream.counters.refused == ["stream": 1, "trade p": 2, "subscription": 1])
+    #expect(stream.counters.refusedRequests == 1 && stream.counters.frames == 4)
+  }
+
+  @Test func `trades that REST tells again are told once`() throws {
+    func trade(_ secondsAgo: Int64) -> Trade {
+      Trade(
+        instrument: InstrumentID(venue: .binance, symbol: "BTCUSDT"), price: .one, quantity: .one, takerSide: .buy,
+        time: time.advanced(bySeconds: -secondsAgo))
+    }
+    let filter = TradeAgeFilter(ageMaxSeconds: 300)
+    stream.take(.trade(trade(10)), receivedAt: time)
+    stream.take(fetched: RecentTrades([trade(5), trade(10), trade(20), trade(900)], filter: filter, now: time), symbol: "BTCUSDT")
+    stream.take(fetched: RecentTrades([trade(5), trade(2)], filter: filter, now: time), symbol: "BTCUSDT")
+    #expect(stream.takeTrades() == [trade(10), trade(5), trade(2)])
+    #expect(stream.counters.knownTrades == 3 && stream.counters.oldTrades == 1)
+  }
+}
+
+struct FreezeWatchTests {
+  private let second: Int64 = 1_000_000_000
+  private func ticker(_ bid: Int64) -> Ticker {
+    Ticker(
+      instrument: InstrumentID(venue: .okx, symbol: "BTC-USDT"), bid: Level(price: Price(raw: bid), quantity: .one),
+      ask: Level(price: Price(raw: bid + 1), quantity: .one), time: time)
+  }
+
+  @Test func `a symbol without data is looked at after a while, and then only so often`() {
+    var watch = FreezeWatch(afterNanoseconds: 60 * second)
+    #expect(watch.doubt("BTC", siblingAt: nil, now: 500 * second) == .none, "it is not watched")
+    watch.heard("BTC", at: 0)
+    #expect(watch.doubt("BTC", siblingAt: nil, now: 60 * second) == .none)
+    #expect(watch.doubt("BTC", siblingAt: nil, now: 61 * second) == .ask)
+    #expect(watch.doubt("BTC", siblingAt: nil, now: 62 * second) == .none)
+    #expect(watch.doubt("BTC", siblingAt: nil, now: 122 * second) == .ask)
+    watch.heard("BTC", at: 123 * second)
+    #expect(watch.doubt("BTC", siblingAt: nil, now: 180 * second) == .none)
+  }
+
+  @Test func `another connection that moves shows that this one does not`() {
+    var watch = FreezeWatch(afterNanoseconds: 60 * second)
+    watch.heard("BTC", at: 0)
+    #expect(watch.doubt("BTC", siblingAt: 60 * second, now: 61 * second) == .frozen)
+    // One that fell silent with it says nothing.
+    #expect(watch.doubt("BTC", siblingAt: 2 * second, now: 61 * second) == .ask)
+  }
+
+  @Test func `a market that stands still is quiet`() {
+    #expect(FreezeWatch.verdict(rest: ticker(5), stream: ticker(5)) == .quiet)
+    #expect(FreezeWatch.verdict(rest: ticker(6), stream: ticker(5)) == .frozen)
+    #expect(FreezeWatch.verdict(rest: ticker(6), stream: nil) == .frozen)
   }
 }

@@ -36,7 +36,7 @@ private final class PairListener {
   }
 }
 
-@Suite(.serialized) struct BinanceServiceTests {
+@Suite(.serialized) struct SpotServiceTests {
   private func row(_ minute: Int64, volume: String) -> String {
     #"[\#(minute * 60_000),"2","3","1","2","\#(volume)",\#(minute * 60_000 + 59_999),"0",1,"0","0","0"]"#
   }
@@ -46,8 +46,8 @@ private final class PairListener {
     let history = "[\(row(minute - 2, volume: "5")),\(row(minute - 1, volume: "6"))]"
     let venue = try InTestVenue { request in
       request.path == "/api/v3/klines" ? .json(history) : .text("{}", status: 404)
-    } reply: { _ in
-      []
+    } reply: { text in
+      text.contains("SUBSCRIBE") ? [#"{"result":null,"id":1}"#] : []
     }
     defer { venue.stop() }
     let scratch = ScratchDirectory()
@@ -65,9 +65,10 @@ private final class PairListener {
 
     // The last candles are there before the stream has said anything.
     #expect(eventually(listener.follow) { listener.candles.values.map(\.count) == [2, 2] })
+    #expect(venue.opened == ["/stream"])
     #expect(
-      venue.opened.first == "/stream?streams=btcusdt@trade/btcusdt@bookTicker/btcusdt@kline_1m"
-        + "/ethusdt@trade/ethusdt@bookTicker/ethusdt@kline_1m")
+      venue.texts.first?.contains(
+        #"["btcusdt@trade","btcusdt@bookTicker","btcusdt@kline_1m","ethusdt@trade","#) == true)
 
     let now = SystemClock.now.milliseconds
     venue.send(#"{"stream":"btcusdt@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"9.5","B":"1","a":"9.6","A":"2"}}"#)
@@ -89,7 +90,7 @@ private final class PairListener {
 
     // A broken stream is opened again, and the candles are asked for again.
     venue.dropStreams()
-    #expect(eventually(listener.follow) { venue.opened.count == 2 && venue.requests.count == requests + 2 })
+    #expect(eventually(listener.follow) { venue.opened.count == 2 && venue.requests.filter { $0.contains("klines") }.count >= requests + 2 })
     venue.send(#"{"stream":"btcusdt@bookTicker","data":{"u":2,"s":"BTCUSDT","b":"9.1","B":"1","a":"9.6","A":"2"}}"#)
     #expect(eventually(listener.follow) { listener.tickers["BTCUSDT"]?.bid.price.raw == 910_000_000 })
     #expect(eventually(listener.follow) { listener.health["reconnections"] == 1 })
@@ -98,6 +99,82 @@ private final class PairListener {
     venue.send(#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}"#)
     #expect(eventually(listener.follow) { venue.opened.count == 3 })
     #expect(worker.isRunning)
+    #expect(worker.stop() == 0)
+  }
+
+  @Test func `while a stream is down its symbols are polled, and no longer when it is back`() throws {
+    let now = SystemClock.now.milliseconds
+    let venue = try InTestVenue { request in
+      switch request.path {
+      case "/api/v3/klines": .json("[]")
+      case "/api/v3/ticker/bookTicker":
+        .json(#"{"symbol":"BTCUSDT","bidPrice":"7","bidQty":"1","askPrice":"8","askQty":"2"}"#)
+      case "/api/v3/trades":
+        .json(#"[{"id":1,"price":"7.5","qty":"3","time":\#(now),"isBuyerMaker":true}]"#)
+      default: .text("{}", status: 404)
+      }
+    } reply: { text in
+      text.contains("SUBSCRIBE") ? [#"{"result":null,"id":1}"#] : []
+    }
+    defer { venue.stop() }
+    let scratch = ScratchDirectory()
+    let configuration = """
+      [bulkhead]
+      run_dir = \(scratch.path)/run
+      data_dir = \(scratch.path)/data
+      [binance]
+      rest_url = http://127.0.0.1:\(venue.port)
+      websocket_url = ws://127.0.0.1:\(venue.port)/stream
+      symbols = BTCUSDT
+      poll_s = 1
+      """
+    let worker = try Worker("ingestor", ["binance"], configuration: configuration, directory: scratch.path)
+    let listener = try PairListener("first", scratch.path + "/run")
+    #expect(eventually(listener.follow) { venue.openStreams == 1 && listener.health["symbols_polled"] == 0 })
+    #expect(!venue.requests.contains { $0.contains("bookTicker") })
+    venue.refusesStreams = true
+    venue.dropStreams()
+    #expect(eventually(listener.follow) { listener.tickers["BTCUSDT"]?.bid.price.raw == 700_000_000 })
+    #expect(eventually(listener.follow) { (listener.health["polls"] ?? 0) >= 2 })
+    // However often REST tells it, a trade happened once.
+    #expect(listener.trades.map(\.price.raw) == [750_000_000])
+    venue.refusesStreams = false
+    #expect(eventually(listener.follow) { venue.openStreams == 1 })
+    venue.send(#"{"u":1,"s":"BTCUSDT","b":"9.5","B":"1","a":"9.6","A":"2"}"#)
+    #expect(eventually(listener.follow) { listener.tickers["BTCUSDT"]?.bid.price.raw == 950_000_000 })
+    #expect(eventually(listener.follow) { listener.health["symbols_polled"] == 0 })
+    #expect(worker.stop() == 0)
+  }
+
+  @Test func `a stream that stands still while REST moves is replaced, and a quiet market is not`() throws {
+    let script = ScriptedExchanges()
+    let venue = try InTestVenue { request in
+      guard request.path == "/api/v3/ticker/bookTicker" else { return .json("[]") }
+      let price = script.count("moves") > 0 ? "7.1" : "7"
+      return .json(#"{"symbol":"BTCUSDT","bidPrice":"\#(price)","bidQty":"1","askPrice":"8","askQty":"2"}"#)
+    } reply: { text in
+      guard text.contains("SUBSCRIBE") else { return [] }
+      return [#"{"result":null,"id":1}"#, #"{"u":1,"s":"BTCUSDT","b":"7","B":"1","a":"8","A":"2"}"#]
+    }
+    defer { venue.stop() }
+    let scratch = ScratchDirectory()
+    let configuration = """
+      [bulkhead]
+      run_dir = \(scratch.path)/run
+      data_dir = \(scratch.path)/data
+      [binance]
+      rest_url = http://127.0.0.1:\(venue.port)
+      websocket_url = ws://127.0.0.1:\(venue.port)/stream
+      symbols = BTCUSDT
+      frozen_s = 1
+      """
+    let worker = try Worker("ingestor", ["binance"], configuration: configuration, directory: scratch.path)
+    let listener = try PairListener("first", scratch.path + "/run")
+    #expect(eventually(listener.follow) { (listener.health["quiet"] ?? 0) >= 3 })
+    #expect(venue.opened.count == 1 && listener.health["frozen"] == 0)
+    script.mark("moves")
+    #expect(eventually(listener.follow) { (listener.health["frozen"] ?? 0) >= 1 && venue.opened.count >= 2 })
+    #expect(worker.log.contains("stream is frozen"))
     #expect(worker.stop() == 0)
   }
 
