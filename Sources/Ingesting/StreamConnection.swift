@@ -22,6 +22,12 @@ struct StreamConnection {
   var dueAt: Int64 = 0
   var nextPingAt: Int64 = 0
   var openedAt: Int64 = 0
+  /// When it last brought more than a sign of life.
+  var dataAt: Int64 = 0
+  /// Since when it is not open; 0 where it was never lost.
+  var lostAt: Int64 = 0
+  /// When its books are polled again while it is down.
+  var pollDueAt: Int64 = 0
   /// Its place in the poller while it is open; −1 otherwise.
   var place = -1
   /// How often it was opened.

@@ -38,13 +38,15 @@ enum ResilienceBenchmark {
       Figure(
         "resilience.failure_rate", "%", better: .lower,
         ours: [100 * Double(result.counts.failures) / Double(max(1, result.counts.histories))],
-        note: "\(result.counts.failures) of \(result.counts.histories) histories that nobody had; 18 % of the primary's "
+        note:
+          "\(result.counts.failures) of \(result.counts.histories) histories that nobody had; 18 % of the primary's "
           + "requests time out, 5 % of the fallbacks' fail; \(result.counts.fallbacks) by a fallback; < 0.1 is wanted"))
     figures.append(
       Figure(
         "resilience.usable_cycles", "%", better: .higher,
         ours: [100 * Double(result.usable) / Double(max(1, result.cycles))],
-        note: "\(result.usable) of \(result.cycles) cycles had all prices, fresh or younger than 600 s; 99.9 is wanted"))
+        note: "\(result.usable) of \(result.cycles) cycles had all prices, fresh or younger than 600 s; 99.9 is wanted")
+    )
     return figures
   }
 

@@ -79,7 +79,7 @@ private final class Listener {
     }
   }
 
-  private func configuration(_ scratch: ScratchDirectory, _ venue: InTestVenue) -> String {
+  private func configuration(_ scratch: ScratchDirectory, _ venue: InTestVenue, sample: Int = 3600) -> String {
     """
     [bulkhead]
     run_dir = \(scratch.path)/run
@@ -91,6 +91,9 @@ private final class Listener {
     websocket_url = ws://127.0.0.1:\(venue.port)/ws/market
     verify_book_hash = false
     assets_per_connection = 3
+    poll_s = 1
+    sample_s = \(sample)
+    frozen_s = 1
     """
   }
 
@@ -121,14 +124,16 @@ private final class Listener {
     #expect(late.header("1001")?.bestBid == 42_000_000)
     #expect(venue.requests == requests)
 
-    // The streams break and cannot come back: nothing is live, and REST does not pretend that it were.
+    // The streams break and cannot come back: nothing is live until REST tells, again and again.
     venue.refusesStreams = true
     venue.dropStreams()
     #expect(eventually(listener.follow) { listener.staleCount() == 4 })
     #expect(eventually(listener.follow) { listener.health["connections_open"] == 0 })
-    #expect(listener.feed.liveBookCount == 0)
-    #expect(!venue.requests.contains("POST /clob/books"))
+    #expect(eventually(listener.follow) { listener.feed.liveBookCount == 4 })
+    #expect(listener.header("1001")?.bestBid == 39_000_000)
+    #expect(eventually(listener.follow) { (listener.health["polls"] ?? 0) >= 4 })
     venue.refusesStreams = false
+    #expect(eventually(listener.follow) { listener.header("1001")?.bestBid == 40_000_000 })
     #expect(eventually(listener.follow) { listener.feed.liveBookCount == 4 })
     #expect(listener.header("1001")?.bestBid == 40_000_000)
     #expect(eventually(listener.follow) { (listener.health["reconnections"] ?? 0) >= 2 })
@@ -142,6 +147,22 @@ private final class Listener {
     #expect(listener.feed.counters.malformed == 0 && listener.subscriber.missedCount == 0)
 
     #expect(worker.isRunning)
+    #expect(worker.stop() == 0)
+  }
+
+  @Test func `a book that differs from REST is told, repaired, and its silent stream replaced`() throws {
+    let scratch = ScratchDirectory()
+    let venue = try venue()
+    defer { venue.stop() }
+    let worker = try Worker(
+      "ingestor", ["polymarket"], configuration: configuration(scratch, venue, sample: 1), directory: scratch.path)
+    let listener = try Listener("first", scratch.path + "/run")
+    #expect(eventually(listener.follow) { listener.feed.liveBookCount == 4 })
+    // REST says 0.39, and the stream has had the time to say so, too.
+    #expect(eventually(listener.follow) { listener.header("1001")?.bestBid == 39_000_000 })
+    #expect(eventually(listener.follow) { (listener.health["sampled_different"] ?? 0) >= 1 })
+    #expect(worker.log.contains("book differs from REST"))
+    #expect(eventually(listener.follow) { (listener.health["frozen"] ?? 0) >= 1 && venue.opened.count > 2 })
     #expect(worker.stop() == 0)
   }
 }

@@ -213,7 +213,8 @@ struct SpotBoardTests {
     }
     let filter = TradeAgeFilter(ageMaxSeconds: 300)
     stream.take(.trade(trade(10)), receivedAt: time)
-    stream.take(fetched: RecentTrades([trade(5), trade(10), trade(20), trade(900)], filter: filter, now: time), symbol: "BTCUSDT")
+    stream.take(
+      fetched: RecentTrades([trade(5), trade(10), trade(20), trade(900)], filter: filter, now: time), symbol: "BTCUSDT")
     stream.take(fetched: RecentTrades([trade(5), trade(2)], filter: filter, now: time), symbol: "BTCUSDT")
     #expect(stream.takeTrades() == [trade(10), trade(5), trade(2)])
     #expect(stream.counters.knownTrades == 3 && stream.counters.oldTrades == 1)

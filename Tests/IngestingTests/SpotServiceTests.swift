@@ -90,7 +90,10 @@ private final class PairListener {
 
     // A broken stream is opened again, and the candles are asked for again.
     venue.dropStreams()
-    #expect(eventually(listener.follow) { venue.opened.count == 2 && venue.requests.filter { $0.contains("klines") }.count >= requests + 2 })
+    #expect(
+      eventually(listener.follow) {
+        venue.opened.count == 2 && venue.requests.filter { $0.contains("klines") }.count >= requests + 2
+      })
     venue.send(#"{"stream":"btcusdt@bookTicker","data":{"u":2,"s":"BTCUSDT","b":"9.1","B":"1","a":"9.6","A":"2"}}"#)
     #expect(eventually(listener.follow) { listener.tickers["BTCUSDT"]?.bid.price.raw == 910_000_000 })
     #expect(eventually(listener.follow) { listener.health["reconnections"] == 1 })

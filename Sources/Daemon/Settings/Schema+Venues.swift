@@ -25,6 +25,17 @@ extension Schema {
       "polymarket", "metadata_refresh_s", .integer(1...86_400), default: "60", unit: "s",
       "how often the market catalogue is read again"),
     SettingDefinition(
+      "polymarket", "sample_s", .integer(1...86_400), default: "30", unit: "s",
+      "how often some books are compared with REST"),
+    SettingDefinition(
+      "polymarket", "sample_books", .integer(1...1000), default: "10", unit: "books", "how many books that are"),
+    SettingDefinition(
+      "polymarket", "frozen_s", .integer(1...86_400), default: "60", unit: "s",
+      "a stream connection without data for longer is compared first, and replaced where REST moves and it does not"),
+    SettingDefinition(
+      "polymarket", "poll_s", .integer(1...3600), default: "5", unit: "s",
+      "how often books are asked for by REST while their stream is down"),
+    SettingDefinition(
       "polymarket", "verify_book_hash", .boolean, default: "true", "whether each book is checked against its hash"),
     SettingDefinition(
       "polymarket", "trade_age_max_s", .integer(1...31_536_000), default: "300", unit: "s",
@@ -108,7 +119,8 @@ extension Schema {
         "a stream connection that is silent for longer is replaced"),
       SettingDefinition(
         section, "frozen_s", .integer(1...86_400), default: "60", unit: "s",
-        "a symbol without data for longer is compared with REST: a stream that stands still while the venue moves is replaced"),
+        "a symbol without data for longer is compared with REST: a stream that stands still while the venue moves is replaced"
+      ),
       SettingDefinition(
         section, "poll_s", .integer(1...3600), default: "5", unit: "s",
         "how often a symbol is asked for by REST while its stream is down"),

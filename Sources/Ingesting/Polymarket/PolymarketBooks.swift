@@ -371,6 +371,17 @@ package final class PolymarketBooks {
     }
   }
 
+  /// Takes a book that REST told, in the place of whatever is known: the stream has been proved wrong, or is down.
+  package func correct(_ snapshot: BookSnapshot, receivedAt: Timestamp, _ batch: BookBatch) {
+    guard let book = place(of: snapshot), cache.header(book).state != .closed else { return }
+    if let tick = snapshot.tick, tick != cache.header(book).tick { setTick(tick, of: entryOfBook[book], batch) }
+    snapshot.bids.withUnsafeBufferPointer { bids in
+      snapshot.asks.withUnsafeBufferPointer { asks in
+        replace(book, bids, asks, snapshot.venueTime, receivedAt, batch)
+      }
+    }
+  }
+
   /// Asks for snapshots of books that ought to be live and are not.
   package func wantMissing(_ books: [BookIndex]) {
     for book in books {

@@ -142,6 +142,7 @@ extension PolymarketIngestingService {
   private func failed(_ index: Int, _ problem: String) {
     connections[index].state = .idle
     connections[index].failures += 1
+    if connections[index].lostAt == 0 { connections[index].lostAt = SystemClock.monotonicNanoseconds }
     let wait = StreamConnection.backoffNanoseconds(
       failures: connections[index].failures, random: random.next())
     connections[index].dueAt = SystemClock.monotonicNanoseconds + wait
@@ -169,6 +170,13 @@ extension PolymarketIngestingService {
       pollSetChanged = true
       // All its books were dropped meanwhile.
       guard !connections[index].books.isEmpty else { return retire(index) }
+      // What was polled meanwhile is not to be trusted beside changes: the stream brings all books anew.
+      if connections[index].lostAt > 0 {
+        books.streamLost(connections[index].books, batch)
+        publishBatch()
+      }
+      connections[index].lostAt = 0
+      connections[index].pollDueAt = 0
       if connections[index].openCount > 1 {
         Log.info("stream is back", ["venue": "polymarket", "connection": "\(index)"])
       }
@@ -180,7 +188,7 @@ extension PolymarketIngestingService {
   /// Closes first, then opens anew: no socket leaks.
   ///
   /// Its books are not to be trusted until then.
-  private func lose(_ index: Int, _ problem: String) {
+  func lose(_ index: Int, _ problem: String) {
     guard connections[index].state == .open else { return }
     connections[index].peer?.disconnect()
     connections[index].peer = nil
@@ -199,6 +207,7 @@ extension PolymarketIngestingService {
     do {
       try peer.receive { message in
         guard message.kind == .text else { return }
+        if message.bytes.count > 4 { connections[index].dataAt = SystemClock.monotonicNanoseconds }
         if !books.take(message.bytes, receivedAt: SystemClock.now, batch) { isReadable = false }
         if batch.byteCount > 1 << 20 { publishBatch() }
       }

@@ -9,6 +9,8 @@ enum PolymarketLetter: Sendable {
   case listing(Result<MarketListing, VenueError>)
   case connected(connection: Int, attempt: Int, Result<WebSocketPeer, WebSocketError>)
   case books(Result<BookListing, VenueError>, asked: [BookIndex], requestedAt: Int64)
+  case sampled(Result<BookListing, VenueError>)
+  case polled(Result<BookListing, VenueError>)
 }
 
 /// Polymarket's ingestor: catalogue and streams in, markets, books and trades out on the bus.
@@ -53,6 +55,12 @@ public final class PolymarketIngestingService {
   var nextListingAt: Int64 = 0
   var booksInFlight = 0
   var nextBookCheckAt: Int64 = 0
+  var sample = BookSample(graceNanoseconds: 3_000_000_000)
+  var samples = SampleCounters()
+  var isSampling = false
+  var nextSampleAt: Int64 = 0
+  var pollQueue: [BookIndex] = []
+  var pollsInFlight = 0
   var snapshots: [SnapshotInProgress] = []
   var isReady = false
   var listingFailures = 0
@@ -141,6 +149,8 @@ public final class PolymarketIngestingService {
     case .listing(let result): take(listing: result)
     case .connected(let connection, let attempt, let result): connected(connection, attempt, result)
     case .books(let result, let asked, let requestedAt): take(books: result, asked: asked, requestedAt: requestedAt)
+    case .sampled(let result): take(sampled: result)
+    case .polled(let result): take(polled: result)
     }
   }
 
@@ -165,6 +175,8 @@ public final class PolymarketIngestingService {
       // A sign of life, even when no book changes: a subscriber sees a gap at its end within a second.
       batch.publish(on: publisher, bookTopic)
       publishHealth()
+      sampleBooks(now)
+      pollBooks(now)
     }
     requestWantedBooks()
   }
@@ -249,6 +261,15 @@ public final class PolymarketIngestingService {
       "rest_books_unwatched": Int64(unwatchedBooks),
       "messages_published": Int64(publisher.sentCount), "snapshot_requests": Int64(publisher.snapshotRequestCount),
     ]
+    values["sampled_books"] = Int64(samples.books)
+    values["sampled_same"] = Int64(samples.same)
+    values["sampled_moved"] = Int64(samples.moved)
+    values["sampled_different"] = Int64(samples.different)
+    values["samples_failed"] = Int64(samples.failed)
+    values["frozen"] = Int64(samples.frozen)
+    values["polls"] = Int64(samples.polls)
+    values["polls_failed"] = Int64(samples.failedPolls)
+    values["polled_books"] = Int64(samples.polledBooks)
     values["shard"] = Int64(shards.shard)
     values["shards"] = Int64(shards.plan.count)
     values["markets_taken"] = Int64(takenCount)
@@ -275,11 +296,19 @@ struct PolymarketIngestingOptions {
   let pingNanoseconds: Int64
   let silenceNanoseconds: Int64
   let refreshNanoseconds: Int64
+  let sampleNanoseconds: Int64
+  let sampleCount: Int
+  let frozenNanoseconds: Int64
+  let pollNanoseconds: Int64
 
   init(settings: Settings) {
     assetsPerConnection = settings.integer("polymarket", "assets_per_connection")
     pingNanoseconds = Int64(settings.integer("polymarket", "ping_s")) * 1_000_000_000
     silenceNanoseconds = Int64(settings.integer("polymarket", "silence_s")) * 1_000_000_000
     refreshNanoseconds = Int64(settings.integer("polymarket", "metadata_refresh_s")) * 1_000_000_000
+    sampleNanoseconds = Int64(settings.integer("polymarket", "sample_s")) * 1_000_000_000
+    sampleCount = settings.integer("polymarket", "sample_books")
+    frozenNanoseconds = Int64(settings.integer("polymarket", "frozen_s")) * 1_000_000_000
+    pollNanoseconds = Int64(settings.integer("polymarket", "poll_s")) * 1_000_000_000
   }
 }

@@ -51,6 +51,7 @@ package struct FreezeWatch: Sendable {
   ///   - symbol: the symbol.
   ///   - siblingAt: when another connection last had data of it; nil where there is none.
   ///   - now: the time.
+  /// - Returns: what is to be done.
   package mutating func doubt(_ symbol: String, siblingAt: Int64?, now: Int64) -> Doubt {
     guard let last = dataAt[symbol], now - last > afterNanoseconds else { return .none }
     if let siblingAt, siblingAt - last > afterNanoseconds / 2, now - siblingAt < afterNanoseconds { return .frozen }
