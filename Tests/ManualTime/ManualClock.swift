@@ -6,6 +6,8 @@ public final class ManualClock: Clock, Sendable {
   public struct Instant: InstantProtocol {
     /// The time since the clock was made.
     public var offset: Duration
+    /// A moment by the time since the clock was made.
+    public init(offset: Duration) { self.offset = offset }
     /// A later moment.
     public func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
     /// How long it is until another moment.

@@ -111,6 +111,9 @@ package final class PriceHistory<C: Clock<Duration>>: Sendable {
     package var fallbacks: UInt64 = 0
     /// Histories that nobody had.
     package var failures: UInt64 = 0
+
+    /// Nothing yet.
+    package init() {}
   }
 
   private struct State {

@@ -1,5 +1,6 @@
 internal import Bus
 internal import Daemon
+internal import Resilience
 internal import Venues
 internal import Web
 

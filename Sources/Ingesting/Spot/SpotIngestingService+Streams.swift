@@ -1,3 +1,4 @@
+internal import Bus
 internal import Daemon
 internal import Market
 internal import Venues
