@@ -150,7 +150,7 @@ private final class Listener {
     #expect(worker.stop() == 0)
   }
 
-  @Test func `a book that differs from REST is told, repaired, and its silent stream replaced`() throws {
+  @Test func `a book that differs from REST is told, and its silent stream replaced`() throws {
     let scratch = ScratchDirectory()
     let venue = try venue()
     defer { venue.stop() }
@@ -158,8 +158,7 @@ private final class Listener {
       "ingestor", ["polymarket"], configuration: configuration(scratch, venue, sample: 1), directory: scratch.path)
     let listener = try Listener("first", scratch.path + "/run")
     #expect(eventually(listener.follow) { listener.feed.liveBookCount == 4 })
-    // REST says 0.39, and the stream has had the time to say so, too.
-    #expect(eventually(listener.follow) { listener.header("1001")?.bestBid == 39_000_000 })
+    // REST says 0.39, and the stream has had the time to say so, too; what it brings when it is replaced is 0.40 again.
     #expect(eventually(listener.follow) { (listener.health["sampled_different"] ?? 0) >= 1 })
     #expect(worker.log.contains("book differs from REST"))
     #expect(eventually(listener.follow) { (listener.health["frozen"] ?? 0) >= 1 && venue.opened.count > 2 })
