@@ -1,5 +1,5 @@
 package import Market
-package import Store
+internal import Store
 
 /// One round of one timeframe: which exchange answered what, and which of them speaks for a symbol (I9).
 ///
