@@ -118,7 +118,7 @@ import Web
   }
 
   /// Sends and reads until something is there, or too much time has passed.
-  func read(_ socket: WebSocketPeer, until isEnough: ([String]) -> Bool, seconds: Double = 60) async throws -> [String]
+  func read(_ socket: WebSocketPeer, until isEnough: ([String]) -> Bool, seconds: Double = 300) async throws -> [String]
   {
     var texts: [String] = []
     let deadline = Date().addingTimeInterval(seconds)
@@ -128,7 +128,7 @@ import Web
       } catch {
         break
       }
-      await Task.yield()
+      try await Task.sleep(for: .milliseconds(5))
     }
     return texts
   }

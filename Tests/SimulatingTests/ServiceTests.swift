@@ -40,7 +40,7 @@ func serving<Result: Sendable>(
     result = .failure(error)
   }
   stop.set()
-  while !stop.hasEnded { await Task.yield() }
+  while !stop.hasEnded { try await Task.sleep(for: .milliseconds(5)) }
   return try result.get()
 }
 
@@ -73,7 +73,7 @@ func serving<Result: Sendable>(
     let deadline = Date().addingTimeInterval(240)
     while Date() < deadline, received.count < 300 || !received.contains("PONG") {
       try socket.receive { if $0.kind == .text { received.append($0.text) } }
-      await Task.yield()
+      try await Task.sleep(for: .milliseconds(5))
     }
     #expect(received.first?.hasPrefix("[{\"event_type\":\"book\"") == true)
     #expect(received.contains("PONG"))
@@ -97,7 +97,7 @@ func serving<Result: Sendable>(
     received = []
     while Date() < deadline, !received.contains(where: { $0.contains("last_trade_price") && $0.contains(tokens[0]) }) {
       try socket.receive { if $0.kind == .text { received.append($0.text) } }
-      await Task.yield()
+      try await Task.sleep(for: .milliseconds(5))
     }
     #expect(received.contains { $0.contains("last_trade_price") && $0.contains(tokens[0]) })
     socket.close()

@@ -132,7 +132,11 @@ final class SleepingClock: Sendable {
   }
 
   @Test func `who waits can be cancelled`() async throws {
-    let pacer = RequestPacer(venue: .coingecko)
+    // Time stands still, and whoever sleeps does so until told otherwise.
+    let clock = RequestPacer.Clock(now: { 0 }) { _ throws(CancellationError) in
+      do { try await Task.sleep(for: .seconds(3600)) } catch { throw CancellationError() }
+    }
+    let pacer = RequestPacer(venue: .coingecko, clock: clock)
     let canned = CannedVenue("{\"bitcoin\":{\"usd\":1,\"last_updated_at\":1}}")
     let venue = CoinGeckoREST(endpoint: endpoint, transport: canned.transport, pacer: pacer)
     for _ in 0..<10 { _ = try await venue.price(symbol: "bitcoin") }

@@ -124,7 +124,7 @@ private typealias Exchange = CandleSource & TickerSource & TradeSource
         if let ping = format.ping { try peer.send(text: ping.text) }
         var accepted = 0
         var isAlive = format.ping == nil
-        let deadline = ContinuousClock.now.advanced(by: .seconds(30))
+        let deadline = ContinuousClock.now.advanced(by: .seconds(300))
         while accepted < format.answers(toSubscribing: symbols.count) || !isAlive || !expected.isSubset(of: kinds) {
           guard ContinuousClock.now < deadline else {
             throw Overdue("\(venue) \(format.path): \(accepted) answers, \(kinds.sorted())")

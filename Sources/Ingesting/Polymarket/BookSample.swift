@@ -35,7 +35,10 @@ package struct BookSample: Sendable {
     -> Verdict
   {
     let verdict = Self.verdict(snapshot, book, in: cache)
-    if verdict == .waiting { waiting[book] = Waiting(snapshot: snapshot, dueAt: now + graceNanoseconds) }
+    // One that waits already is not put off by being chosen again.
+    if verdict == .waiting, waiting[book] == nil {
+      waiting[book] = Waiting(snapshot: snapshot, dueAt: now + graceNanoseconds)
+    }
     return verdict
   }
 
