@@ -1,7 +1,8 @@
-public import Market
+import Market
+import Venues
 
 /// What one message of Binance's streams says.
-public enum BinanceStreamEvent: Hashable, Sendable {
+enum BinanceStreamEvent: Hashable, Sendable {
   /// Somebody traded.
   case trade(Trade)
   /// The best prices.
@@ -17,14 +18,14 @@ public enum BinanceStreamEvent: Hashable, Sendable {
 }
 
 /// Reads single messages of Binance's streams, by `BinanceStreamFormat`.
-public enum BinanceStreamParser {
+enum BinanceStreamParser {
   /// Reads one message.
   /// - Parameters:
   ///   - text: the message.
   ///   - receivedAt: the time of a ticker, which brings none.
   /// - Returns: what it says.
   /// - Throws: `VenueError` that names kind and field.
-  public static func parse(
+  static func parse(
     _ text: UnsafeRawBufferPointer, receivedAt: Timestamp
   ) throws(VenueError) -> BinanceStreamEvent {
     var format = BinanceStreamFormat()
