@@ -2,6 +2,7 @@ import Bus
 import Foundation
 import Market
 import Store
+import TestSupport
 import Testing
 
 /// The built executor, with the bus of an ingestor and a scanner that the test plays.
@@ -90,7 +91,7 @@ import Testing
       ], id: id, payout: "100", cost: "95", at: now)
   }
 
-  private func configuration(_ directory: TemporaryDirectory, _ more: String = "") throws -> String {
+  private func configuration(_ directory: ScratchDirectory, _ more: String = "") throws -> String {
     let path = directory.path + "/supervisor.conf"
     let text = """
       [bulkhead]
@@ -108,7 +109,7 @@ import Testing
 
   @Test func `an opportunity becomes durable fills on the bus, once, also over a crash`() throws {
     guard let executable = Self.executable else { return }
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let configuration = try configuration(directory)
     let venue = try Venue(directory.path + "/r")
     // What is published before we have joined comes as a snapshot, perhaps a second time.
@@ -154,7 +155,7 @@ import Testing
 
   @Test func `live mode ends with the status of a wrong configuration`() throws {
     guard let executable = Self.executable else { return }
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let executor = try Executor(executable, configuration: try configuration(directory, "mode = live"))
     executor.process.waitUntilExit()
     #expect(executor.process.terminationStatus == 100)

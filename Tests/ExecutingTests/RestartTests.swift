@@ -3,12 +3,13 @@ import Executing
 import Foundation
 import Market
 import Store
+import TestSupport
 import Testing
 
 @Suite struct RestartTests {
-  private let directory: TemporaryDirectory
+  private let directory: ScratchDirectory
 
-  init() throws { directory = try TemporaryDirectory() }
+  init() throws { directory = ScratchDirectory() }
 
   /// A process that journals like the service does, until it is dropped: the crash.
   private func open() throws -> ExecutionLog { try ExecutionLog(dataDirectory: directory.path) }
@@ -149,7 +150,7 @@ import Testing
 
 @Suite struct ExecutionModeTests {
   private func settings(_ text: String) throws -> Settings {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let path = directory.path + "/supervisor.conf"
     try text.write(toFile: path, atomically: true, encoding: .utf8)
     return try Settings.load(path: path, environment: [:])

@@ -107,15 +107,6 @@ func order(
     timeInForce: timeInForce, isUnwind: false, createdAt: start)
 }
 
-/// A directory that is gone when the last one lets go of it.
-final class TemporaryDirectory {
-  let path = FileManager.default.temporaryDirectory.appending(path: "executing-\(UUID())").path
-
-  init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-}
-
 /// Keeps what was journalled in memory.
 final class MemoryJournal: OrderJournal {
   private(set) var orders: [Order] = []

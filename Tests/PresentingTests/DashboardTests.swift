@@ -11,14 +11,14 @@ import Web
 @Suite struct DashboardTests {
   /// The dashboard's process, in a run directory of its own.
   private final class Running {
-    let directory: TemporaryDirectory
+    let directory: ScratchDirectory
     let file: String
     private let process = Process()
     private let log: String
     private(set) var address = ""
     private(set) var token = ""
 
-    init(_ directory: TemporaryDirectory, settings: String = "") throws {
+    init(_ directory: ScratchDirectory, settings: String = "") throws {
       self.directory = directory
       file = try directory.configure(settings)
       log = directory.path + "/dashboard.log"
@@ -70,7 +70,7 @@ import Web
   }
 
   @Test func `what the bus tells is served, and what is wanted of a process reaches the supervisor`() throws {
-    let dashboard = try Running(try TemporaryDirectory())
+    let dashboard = try Running(ScratchDirectory())
     let run = dashboard.directory.path + "/run"
     let supervisor = try Publisher(name: "supervisor", runDirectory: run)
     let scanner = try Publisher(name: "scanner", runDirectory: run)
@@ -124,7 +124,7 @@ import Web
   }
 
   @Test func `the token is the owner's alone and in no log line`() throws {
-    let dashboard = try Running(try TemporaryDirectory())
+    let dashboard = try Running(ScratchDirectory())
     try dashboard.waitUntilListening()
     let path = dashboard.directory.path + "/run/dashboard.token"
     let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
@@ -152,7 +152,7 @@ import Web
   }
 
   @Test func `its own health is on the bus`() throws {
-    let dashboard = try Running(try TemporaryDirectory())
+    let dashboard = try Running(ScratchDirectory())
     let subscriber = try Subscriber(name: "test", topics: [Topic.health], wantsSnapshot: false)
     try subscriber.connect(BusEndpoint.ipc(name: "dashboard", runDirectory: dashboard.directory.path + "/run"))
     var heard: HealthMessage?
@@ -168,7 +168,7 @@ import Web
   }
 
   @Test func `a token of one's own is taken from its file, and one that is too short ends it with 100`() throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     try "my-own-token_of-some-length\n".write(toFile: directory.path + "/t", atomically: true, encoding: .utf8)
     let dashboard = try Running(directory, settings: "[dashboard]\ntoken_file = t\n")
     try dashboard.waitUntilListening()
@@ -178,7 +178,7 @@ import Web
     #expect(try bulkhead(["dashboard", "-c", dashboard.file]).output.hasSuffix("?token=my-own-token_of-some-length\n"))
     #expect(try dashboard.stop() == 0)
 
-    let other = try TemporaryDirectory()
+    let other = ScratchDirectory()
     try "short\n".write(toFile: other.path + "/t", atomically: true, encoding: .utf8)
     let wrong = try Running(other, settings: "[dashboard]\ntoken_file = t\n")
     #expect(try wrong.ended() == 100)

@@ -12,7 +12,7 @@ import Web
     """
 
   @Test func `each message is a line, a bad one too, and the book comes at the end`() throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let file = directory.path + "/tape.ndjson"
     try Self.lines.write(toFile: file, atomically: true, encoding: .utf8)
     let answer = try bulkhead(["decode", "kalshi", "tape", file, "--json"])
@@ -31,7 +31,7 @@ import Web
   }
 
   @Test func `nothing but good messages exits with 0`() throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let file = directory.path + "/ticker.json"
     let ticker = #"{"symbol":"BTCUSDT","bidPrice":"60741.67","bidQty":"0.3","askPrice":"60741.68","askQty":"0.4"}"#
     try ticker.write(toFile: file, atomically: true, encoding: .utf8)

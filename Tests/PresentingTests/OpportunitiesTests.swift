@@ -72,7 +72,7 @@ import Web
   }
 
   @Test func `the tool reads the scanner's state over the bus`() throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let file = try directory.configure()
     let scanner = try Scanner(
       runDirectory: directory.path + "/run",
@@ -95,7 +95,7 @@ import Web
   }
 
   @Test func `a scanner that does not answer is told after the deadline`() throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let file = try directory.configure()
     let scanner = try Scanner(
       runDirectory: directory.path + "/run", opportunities: [try opportunity(1, found: noon)], endsSnapshot: false)

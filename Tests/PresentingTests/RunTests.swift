@@ -8,9 +8,9 @@ import Testing
 
 /// `bulkhead run` with the real supervisor and small programs.
 @Suite struct RunTests {
-  private let directory: TemporaryDirectory
+  private let directory: ScratchDirectory
 
-  init() throws { directory = try TemporaryDirectory() }
+  init() throws { directory = ScratchDirectory() }
 
   private func configure(_ programs: [String: String]) throws -> String {
     try directory.configure(

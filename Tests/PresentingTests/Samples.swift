@@ -6,14 +6,7 @@ let noon = Timestamp(nanoseconds: 1_750_000_000_000_000_000)
 
 func noon(plus milliseconds: Int64) -> Timestamp { noon.advanced(byNanoseconds: milliseconds * 1_000_000) }
 
-/// A directory of one test's own, removed with it; short, because paths of unix sockets are.
-final class TemporaryDirectory {
-  let path = "/tmp/bh-p-\(UInt32.random(in: 0..<UInt32.max))"
-
-  init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
+extension ScratchDirectory {
   /// Writes a configuration whose run and data directories are here.
   func configure(_ text: String = "") throws -> String {
     let file = path + "/supervisor.conf"

@@ -7,13 +7,13 @@ import Testing
 import Web
 
 @Suite struct StoreCommandTests {
-  private let directory: TemporaryDirectory
+  private let directory: ScratchDirectory
   private let file: String
   private let yes = InstrumentID(venue: .polymarket, symbol: "111")
   private let no = InstrumentID(venue: .polymarket, symbol: "222")
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = ScratchDirectory()
     file = try directory.configure()
   }
 

@@ -8,11 +8,11 @@ import Testing
 import Web
 
 @Suite struct ToolTests {
-  private let directory: TemporaryDirectory
+  private let directory: ScratchDirectory
   private let file: String
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = ScratchDirectory()
     file = try directory.configure()
   }
 

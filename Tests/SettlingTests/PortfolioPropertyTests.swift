@@ -2,13 +2,14 @@ import Foundation
 import Market
 import Settling
 import Store
+import TestSupport
 import Testing
 
 /// A life of the settler, at random: fills, prices, settlements, restarts.
 @Suite struct PortfolioPropertyTests {
   @Test(arguments: 1...6)
   func `the ledger always balances, and equity is what was paid in and what was gained`(seed: Int) throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     var random = SeededGenerator(seed: UInt64(seed))
     let journal = try Journal(path: directory.file("journal.db"))
     let ledger = try LedgerStore(path: directory.file("ledger.db"))

@@ -18,20 +18,6 @@ struct SeededGenerator: RandomNumberGenerator {
   }
 }
 
-/// A directory of one test's own, removed with it.
-final class TemporaryDirectory: Sendable {
-  let path: String
-
-  init() throws {
-    path = FileManager.default.temporaryDirectory.appendingPathComponent("bulkhead-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  func file(_ name: String) -> String { path + "/" + name }
-}
-
 /// 2025-06-15 15:15 UTC: the start of a minute, and of a quarter of an hour.
 let noon = Timestamp(nanoseconds: 1_750_000_500_000_000_000)
 let yes = InstrumentID(venue: .polymarket, symbol: "yes")

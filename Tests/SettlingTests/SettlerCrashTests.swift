@@ -2,6 +2,7 @@ import Foundation
 import Market
 import Settling
 import Store
+import TestSupport
 import Testing
 
 /// The settler is killed while it books and settles; no fill is booked twice or forgotten.
@@ -62,7 +63,7 @@ import Testing
   }
 
   @Test func `a settler that is killed again and again ends with the same ledger as one that never was`() async throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let path = directory.path
     for delay in [15_000, 30_000, 45_000, 60_000, 75_000, 90_000] as [UInt32] {
       await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, delay = delay as UInt32] in

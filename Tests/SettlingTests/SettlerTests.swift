@@ -2,14 +2,15 @@ import Foundation
 import Market
 import Settling
 import Store
+import TestSupport
 import Testing
 
 @Suite struct SettlerTests {
-  private let directory: TemporaryDirectory
+  private let directory: ScratchDirectory
   private let terms = UpDownTerms(coin: "BTC", opensAt: noon.advanced(bySeconds: -900), closesAt: noon)
   private let key = MarketKey(venue: .polymarket, id: "m")
 
-  init() throws { directory = try TemporaryDirectory() }
+  init() throws { directory = ScratchDirectory() }
 
   private func open() throws -> (LedgerStore, Settler) {
     let ledger = try LedgerStore(path: directory.file("ledger.db"))

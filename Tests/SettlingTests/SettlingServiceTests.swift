@@ -3,6 +3,7 @@ import Daemon
 import Foundation
 import Market
 import Store
+import TestSupport
 import Testing
 import Web
 
@@ -10,7 +11,7 @@ import Web
 @Suite(.serialized) struct SettlingServiceTests {
   /// Everything around the settler, in one poll loop.
   private final class Surroundings {
-    let directory: TemporaryDirectory
+    let directory: ScratchDirectory
     let journal: Journal
     private let ingestor: Publisher
     private let executor: Publisher
@@ -23,7 +24,7 @@ import Web
     private(set) var profits: [ProfitMessage] = []
     private var market: PredictionMarket
 
-    init(directory: TemporaryDirectory, market: PredictionMarket) throws {
+    init(directory: ScratchDirectory, market: PredictionMarket) throws {
       self.directory = directory
       self.market = market
       try FileManager.default.createDirectory(
@@ -154,7 +155,7 @@ import Web
 
   @Test func `a fill is booked when it is told, its market settles by two sources, and a restart knows it all`() throws
   {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let terms = UpDownTerms(coin: "BTC", opensAt: noon.advanced(bySeconds: -900), closesAt: noon)
     let market = try sampleMarket(upDown: terms)
     do {
@@ -196,7 +197,7 @@ import Web
   }
 
   @Test func `a ledger that does not prove right is not booked on`() throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     do {
       let world = try Surroundings(directory: directory, market: try sampleMarket())
       try world.wait { world.profits.last?.cash == Money(dollars: 1000) }

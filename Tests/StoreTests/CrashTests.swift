@@ -1,6 +1,7 @@
 import Foundation
 import Market
 import Store
+import TestSupport
 import Testing
 
 /// The process is killed while it writes; what it had acknowledged must be there, and nothing by halves.
@@ -34,7 +35,7 @@ import Testing
 
   @Test(arguments: [3000, 20_000, 47_000, 90_000] as [UInt32])
   func `a journal whose writer is killed keeps every acknowledged commit, and no half one`(delay: UInt32) async throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let path = directory.file("journal.db")
     var ordersBefore = 0
     var fillsBefore = 0

@@ -1,12 +1,13 @@
 import Daemon
 import Foundation
 import Store
+import TestSupport
 import Testing
 
 @Suite struct DatabaseTests {
-  private let directory: TemporaryDirectory
+  private let directory: ScratchDirectory
 
-  init() throws { directory = try TemporaryDirectory() }
+  init() throws { directory = ScratchDirectory() }
 
   private func open(_ name: String = "test.db", busyTimeoutMilliseconds: Int32 = 5000, pagesMax: Int? = nil) throws
     -> Database

@@ -1,6 +1,7 @@
 import Foundation
 import Market
 import Store
+import TestSupport
 import Testing
 
 @Suite struct HistoryStoreTests {
@@ -20,7 +21,7 @@ import Testing
   }
 
   @Test func `candles of exchanges stand apart, and the same again changes nothing`() throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let store = try HistoryStore(path: directory.file("history.db"))
     let huge = "123456789012345678901.00000001"
     let rows = [
@@ -49,7 +50,7 @@ import Testing
   }
 
   @Test func `a closed candle stays closed, and a true one is not replaced by a stand-in`() throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let store = try HistoryStore(path: directory.file("history.db"))
     func put(_ close: String, isClosed: Bool = true, isStale: Bool = false) throws -> Int {
       try store.write(
@@ -74,7 +75,7 @@ import Testing
   }
 
   @Test func `watermarks never move backwards, and breakers are as they were`() throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let subject = WatermarkSubject(venue: .polymarket, name: "0xabc")
     do {
       let store = try HistoryStore(path: directory.file("history.db"))
@@ -97,7 +98,7 @@ import Testing
   }
 
   @Test func `markets, their tokens and events are kept as they are now`() throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let store = try HistoryStore(path: directory.file("history.db"))
     func market(_ id: String) throws -> PredictionMarket {
       var market = PredictionMarket(
@@ -142,7 +143,7 @@ import Testing
   }
 
   @Test func `a trade is stored once, and equal trades of one moment are several`() throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let store = try HistoryStore(path: directory.file("history.db"))
     func trade(_ seconds: Int64, size: String?) throws -> Trade {
       Trade(
@@ -160,7 +161,7 @@ import Testing
   }
 
   @Test func `a batch that does not fit is not written by halves`() throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let store = try HistoryStore(path: directory.file("history.db"), pagesMax: 40)
     var rows: [StoredCandle] = []
     for minute in 0..<5000 as Range<Int64> {
@@ -174,7 +175,7 @@ import Testing
   }
 
   @Test func `a history that is not there is told from a broken one`() throws {
-    let directory = try TemporaryDirectory()
+    let directory = ScratchDirectory()
     let error = #expect(throws: StoreError.self) { try HistoryStore(readingFrom: directory.file("none.db")) }
     #expect(error?.code == .notReady)
   }

@@ -1,13 +1,14 @@
 import Foundation
 import Market
 import Store
+import TestSupport
 import Testing
 
 @Suite struct JournalTests {
-  private let directory: TemporaryDirectory
+  private let directory: ScratchDirectory
   private var path: String { directory.file("journal.db") }
 
-  init() throws { directory = try TemporaryDirectory() }
+  init() throws { directory = ScratchDirectory() }
 
   @Test func `an order comes back field by field, also after a restart`() throws {
     var order = try sampleOrder("a")

@@ -1,14 +1,15 @@
 import Foundation
 import Market
 import Store
+import TestSupport
 import Testing
 
 @Suite struct LedgerStoreTests {
-  private let directory: TemporaryDirectory
+  private let directory: ScratchDirectory
   private var path: String { directory.file("ledger.db") }
   private let key = PositionKey(.binary, yes)
 
-  init() throws { directory = try TemporaryDirectory() }
+  init() throws { directory = ScratchDirectory() }
 
   private func deposit(_ dollars: Int, _ reference: String = "deposit/1") -> LedgerTransaction {
     let amount = Money(dollars: dollars).raw

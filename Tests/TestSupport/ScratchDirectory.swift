@@ -12,5 +12,8 @@ public final class ScratchDirectory: Sendable {
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
+  /// The path of a file in it.
+  public func file(_ name: String) -> String { path + "/" + name }
+
   deinit { try? FileManager.default.removeItem(atPath: path) }
 }
