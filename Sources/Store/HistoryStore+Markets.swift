@@ -100,19 +100,63 @@ extension HistoryStore {
     for trade in trades {
       let number = numbers[trade, default: 0]
       numbers[trade] = number + 1
-      changed += try database.execute(
-        """
-        INSERT INTO trades (venue, symbol, time, price, quantity, side, number) VALUES (?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (venue, symbol, time, price, quantity, side, number) DO NOTHING
-        """,
-        [
-          .text(trade.instrument.venue.rawValue), .text(trade.instrument.symbol), .integer(trade.time.nanoseconds),
-          // No trade has the quantity 0: it stands for one that the venue did not say.
-          .integer(trade.price.raw), .integer(trade.quantity?.raw ?? 0), .integer(Int64(trade.takerSide.rawValue)),
-          .integer(number),
-        ])
+      changed += try insert(trade, number: number)
     }
     return changed
+  }
+
+  private func insert(_ trade: Trade, number: Int64) throws(StoreError) -> Int {
+    try database.execute(
+      """
+      INSERT INTO trades (venue, symbol, time, price, quantity, side, number) VALUES (?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (venue, symbol, time, price, quantity, side, number) DO NOTHING
+      """,
+      [
+        .text(trade.instrument.venue.rawValue), .text(trade.instrument.symbol), .integer(trade.time.nanoseconds),
+        // No trade has the quantity 0: it stands for one that the venue did not say.
+        .integer(trade.price.raw), .integer(trade.quantity?.raw ?? 0), .integer(Int64(trade.takerSide.rawValue)),
+        .integer(number),
+      ])
+  }
+
+  /// Of equal trades within a second, as many are new as there are more than are stored.
+  func write(fetched trades: [Trade]) throws(StoreError) -> Int {
+    var numbers: [Trade: Int64] = [:]
+    var changed = 0
+    for trade in trades {
+      let second = trade.time.floored(toSeconds: 1)
+      var key = trade
+      key.time = second
+      let number = numbers[key, default: 0]
+      numbers[key] = number + 1
+      let stored = try database.first(
+        """
+        SELECT COUNT(*) FROM trades
+        WHERE venue = ? AND symbol = ? AND time >= ? AND time < ? AND price = ? AND quantity = ? AND side = ?
+        """,
+        [
+          .text(trade.instrument.venue.rawValue), .text(trade.instrument.symbol), .integer(second.nanoseconds),
+          .integer(second.advanced(bySeconds: 1).nanoseconds), .integer(trade.price.raw),
+          .integer(trade.quantity?.raw ?? 0), .integer(Int64(trade.takerSide.rawValue)),
+        ]
+      ) { row throws(StoreError) in try row.integer(0) }
+      guard (stored ?? 0) <= number else { continue }
+      changed += try insert(trade, number: stored ?? 0)
+    }
+    return changed
+  }
+
+  /// The watermark of each market moves to its newest trade, in the transaction that writes it.
+  func advanceMarkets(by trades: [Trade]) throws(StoreError) {
+    var newest: [InstrumentID: Timestamp] = [:]
+    for trade in trades { newest[trade.instrument] = max(newest[trade.instrument] ?? trade.time, trade.time) }
+    for (instrument, time) in newest {
+      let market = try database.first(
+        "SELECT market_id FROM tokens WHERE venue = ? AND token = ?",
+        [.text(instrument.venue.rawValue), .text(instrument.symbol)]
+      ) { row throws(StoreError) in try row.text(0) }
+      _ = try advance(WatermarkSubject(venue: instrument.venue, name: market ?? instrument.symbol), to: time)
+    }
   }
 
   /// One market with its outcomes; nil where it is not stored.

@@ -40,6 +40,8 @@ public final class HistoryStore {
       for market in batch.markets { changed += try write(market, at: batch.time) }
       if !batch.markets.isEmpty { try summarise(eventsOf: batch.markets, at: batch.time) }
       changed += try write(batch.trades)
+      changed += try write(fetched: batch.fetchedTrades)
+      try advanceMarkets(by: batch.trades + batch.fetchedTrades)
       for (subject, time) in batch.watermarks { changed += try advance(subject, to: time) }
       for breaker in batch.breakers { changed += try write(breaker) }
       return changed
@@ -49,7 +51,7 @@ public final class HistoryStore {
   // MARK: - Watermarks
 
   /// A watermark only moves forward: an older time changes nothing.
-  private func advance(_ subject: WatermarkSubject, to time: Timestamp) throws(StoreError) -> Int {
+  func advance(_ subject: WatermarkSubject, to time: Timestamp) throws(StoreError) -> Int {
     try database.execute(
       """
       INSERT INTO watermarks (venue, subject, time) VALUES (?, ?, ?)
@@ -150,6 +152,10 @@ public struct HistoryBatch: Sendable {
   public var markets: [PredictionMarket] = []
   /// Trades; equal ones in one batch are different trades, the same in two batches are one.
   public var trades: [Trade] = []
+  /// Trades that REST told: as many of a second as are not stored yet are stored.
+  ///
+  /// The venue may give REST's trades other times than the stream's, so that the same trade is known by its second.
+  public var fetchedTrades: [Trade] = []
   /// How far something was read; one that lies behind what is stored changes nothing.
   public var watermarks: [WatermarkSubject: Timestamp] = [:]
   /// Breakers as they are now.
@@ -160,6 +166,7 @@ public struct HistoryBatch: Sendable {
 
   /// Whether there is nothing to write.
   public var isEmpty: Bool {
-    candles.isEmpty && markets.isEmpty && trades.isEmpty && watermarks.isEmpty && breakers.isEmpty
+    candles.isEmpty && markets.isEmpty && trades.isEmpty && fetchedTrades.isEmpty && watermarks.isEmpty
+      && breakers.isEmpty
   }
 }
