@@ -12,10 +12,10 @@ public func runIngestor(_ context: WorkerContext) throws {
   let name = ShardPosition.others(context.arguments).first ?? ""
   guard name != "candles" else { return try CandleCollectingService(context: context).run() }
   switch Venue(rawValue: name) {
-  case .polymarket: try PolymarketIngestingService(context: context).run()
-  case .kalshi: try KalshiIngestingService(context: context).run()
+  case .polymarket: try PolymarketIngestingService(context: context).runLoop()
+  case .kalshi: try KalshiIngestingService(context: context).runLoop()
   case let venue? where !Venues.streams(of: venue).isEmpty:
-    try SpotIngestingService(context: context, venue: venue).run()
+    try SpotIngestingService(context: context, venue: venue).runLoop()
   default:
     let venues = Venue.allCases.filter { $0 != .coingecko }.map(\.rawValue).joined(separator: ", ")
     throw ConfigurationError(

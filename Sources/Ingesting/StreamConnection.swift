@@ -1,7 +1,6 @@
-internal import Market
 internal import Web
 
-/// One WebSocket of the ingestor, with the books that it watches.
+/// One WebSocket of an ingestor.
 ///
 /// idle → connecting (an attempt was started) → open (subscribed) → idle (lost, silent, or refused), each time with a
 /// longer wait until a message has come.
@@ -13,20 +12,18 @@ struct StreamConnection {
   }
 
   var state = State.idle
-  var books: [BookIndex] = []
   var peer: WebSocketPeer?
   /// Which attempt the present one is: the outcome of an older one is thrown away.
   var attempt = 0
   var failures = 0
   /// When the next attempt is due, in monotonic nanoseconds.
   var dueAt: Int64 = 0
-  var nextPingAt: Int64 = 0
   var openedAt: Int64 = 0
   /// When it last brought more than a sign of life.
   var dataAt: Int64 = 0
-  /// Since when it is not open; 0 where it was never lost.
+  /// Since when it does not tell what happens; 0 while it does, and before it was ever lost.
   var lostAt: Int64 = 0
-  /// When its books are polled again while it is down.
+  /// When what it watches is polled again while it is down.
   var pollDueAt: Int64 = 0
   /// Its place in the poller while it is open; −1 otherwise.
   var place = -1

@@ -82,6 +82,15 @@ private final class ScriptedKalshi: Sendable {
     }
   }
 
+  /// What REST says of books: other prices than the stream.
+  static func orderbooks(_ tickers: [String]) -> String {
+    let books = tickers.map {
+      "{\"ticker\":\"\($0)\",\"orderbook_fp\":{\"yes_dollars\":[[\"0.3900\",\"100.00\"]],"
+        + "\"no_dollars\":[[\"0.5500\",\"50.00\"]]}}"
+    }
+    return "{\"orderbooks\":[\(books.joined(separator: ","))]}"
+  }
+
   private func next(_ state: inout State) -> Int {
     state.sequence += 1
     return state.sequence
@@ -133,6 +142,8 @@ private final class ScriptedKalshi: Sendable {
       case "/trade-api/v2/events": .json(Self.events)
       case "/trade-api/v2/series":
         .json("{\"series\":[{\"ticker\":\"KXB\",\"fee_type\":\"quadratic\",\"fee_multiplier\":0.5}]}")
+      case "/trade-api/v2/markets/orderbooks":
+        .json(ScriptedKalshi.orderbooks(request.query.filter { $0.name == "tickers" }.map(\.value)))
       default: .text("{\"error\":{\"code\":\"not_found\"}}", status: 404)
       }
     } reply: {
@@ -218,6 +229,60 @@ private final class ScriptedKalshi: Sendable {
     #expect(listener.best("KXA-1:yes")?.state == .live)
     #expect(eventually(listener.follow) { venue.opened.count == 2 && listener.feed.liveBookCount == 6 })
     #expect(worker.stop() == 0)
+  }
+
+  @Test func `while a stream is down REST tells the books of both outcomes, and no longer when it is back`() throws {
+    let scratch = ScratchDirectory()
+    let script = ScriptedKalshi()
+    let venue = try venue(script)
+    defer { venue.stop() }
+    let worker = try Worker(
+      "ingestor", ["kalshi"], configuration: configuration(scratch, venue, "poll_s = 1"), directory: scratch.path)
+    let listener = try KalshiListener("first", scratch.path + "/run")
+    #expect(eventually(listener.follow) { listener.feed.liveBookCount == 6 })
+    #expect(!venue.requests.contains { $0.contains("orderbooks") })
+    venue.refusesStreams = true
+    venue.dropStreams()
+    #expect(eventually(listener.follow) { listener.best("KXA-1:yes")?.bid == 39_000_000 })
+    #expect(eventually(listener.follow) { listener.best("KXA-1:no")?.ask == 61_000_000 })
+    #expect(listener.best("KXA-1:no")?.bid == 55_000_000)
+    #expect(eventually(listener.follow) { listener.feed.liveBookCount == 6 && (listener.health["polls"] ?? 0) >= 3 })
+    #expect(eventually(listener.follow) { (listener.health["polled_books"] ?? 0) >= 9 })
+    venue.refusesStreams = false
+    #expect(
+      eventually(listener.follow) {
+        listener.feed.liveBookCount == 6
+          && Self.tickers.allSatisfy { listener.best($0 + ":yes")?.bid == 40_000_000 }
+      })
+    // A change goes on from what the stream has said, not from what REST said.
+    venue.send(script.delta("KXA-1", "yes", "0.4000", "5.00"))
+    venue.send(script.delta("KXA-1", "yes", "0.4200", "1.00"))
+    #expect(eventually(listener.follow) { listener.best("KXA-1:yes")?.bid == 42_000_000 })
+    #expect(listener.health["gaps"] == 0 && listener.health["changes_impossible"] == 0)
+    #expect(worker.stop() == 0)
+  }
+
+  @Test func `a book that differs from REST is asked for on the stream; a silent stream is replaced`() throws {
+    for (more, isSilent) in [("", false), ("frozen_s = 1", true)] {
+      let scratch = ScratchDirectory()
+      let script = ScriptedKalshi()
+      let venue = try venue(script)
+      defer { venue.stop() }
+      let worker = try Worker(
+        "ingestor", ["kalshi"], configuration: configuration(scratch, venue, "sample_s = 1\n" + more),
+        directory: scratch.path)
+      let listener = try KalshiListener("first", scratch.path + "/run")
+      #expect(eventually(listener.follow) { (listener.health["sampled_different"] ?? 0) >= 1 })
+      #expect(worker.log.contains("book differs from REST"))
+      if isSilent {
+        #expect(eventually(listener.follow) { (listener.health["frozen"] ?? 0) >= 1 && venue.opened.count >= 2 })
+      } else {
+        #expect(eventually(listener.follow) { script.snapshotRequests >= 1 })
+        #expect(venue.opened.count == 1 && listener.health["frozen"] == 0)
+      }
+      #expect(eventually(listener.follow) { listener.feed.liveBookCount == 6 })
+      #expect(worker.stop() == 0)
+    }
   }
 
   @Test func `two shards share the markets out`() throws {

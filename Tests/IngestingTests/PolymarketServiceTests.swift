@@ -2,6 +2,8 @@ import Bus
 import Daemon
 import Foundation
 import Market
+import Store
+import Synchronization
 import TestSupport
 import Testing
 import Web
@@ -64,9 +66,10 @@ private final class Listener {
 
   private static func tokens(in text: String) -> [String] { tokens.filter { text.contains("\"\($0)\"") } }
 
-  private func venue() throws -> InTestVenue {
+  private func venue(trades: @escaping @Sendable () -> String = { "[]" }) throws -> InTestVenue {
     try InTestVenue { request in
       switch request.path {
+      case "/data/trades": return .json(trades())
       case "/gamma/events/keyset": return .json(Self.events)
       case "/clob/books":
         let asked = Self.tokens(in: String(decoding: request.body, as: UTF8.self))
@@ -79,7 +82,9 @@ private final class Listener {
     }
   }
 
-  private func configuration(_ scratch: ScratchDirectory, _ venue: InTestVenue, sample: Int = 3600) -> String {
+  private func configuration(
+    _ scratch: ScratchDirectory, _ venue: InTestVenue, sample: Int = 3600, assets: Int = 3, frozen: Int = 1
+  ) -> String {
     """
     [bulkhead]
     run_dir = \(scratch.path)/run
@@ -90,10 +95,10 @@ private final class Listener {
     data_url = http://127.0.0.1:\(venue.port)/data
     websocket_url = ws://127.0.0.1:\(venue.port)/ws/market
     verify_book_hash = false
-    assets_per_connection = 3
+    assets_per_connection = \(assets)
     poll_s = 1
     sample_s = \(sample)
-    frozen_s = 1
+    frozen_s = \(frozen)
     """
   }
 
@@ -148,6 +153,60 @@ private final class Listener {
 
     #expect(worker.isRunning)
     #expect(worker.stop() == 0)
+  }
+
+  private func row(_ token: String, _ seconds: Int64) -> String {
+    "{\"side\":\"BUY\",\"asset\":\"\(token)\",\"size\":5,\"price\":0.41,\"timestamp\":\(seconds)}"
+  }
+
+  @Test func `markets and trades are stored, and what was traded while nobody listened is fetched once`() throws {
+    let scratch = ScratchDirectory()
+    let second = SystemClock.now.seconds - 20
+    let answer = Mutex("[]")
+    let venue = try venue { answer.withLock { $0 } }
+    defer { venue.stop() }
+    let path = scratch.path + "/data/history.db"
+    func stored() -> [Trade] {
+      let store = try? HistoryStore(readingFrom: path)
+      return (try? store?.trades(.polymarket, limit: 100)) ?? []
+    }
+    func watermark(_ name: String) -> Int64? {
+      let store = try? HistoryStore(readingFrom: path)
+      return (try? store?.watermark(WatermarkSubject(venue: .polymarket, name: name)))??.seconds
+    }
+    func asked() -> Int { venue.requests.count { $0 == "GET /data/trades" } }
+    func start() throws -> (Worker, Listener) {
+      let worker = try Worker(
+        "ingestor", ["polymarket"], configuration: configuration(scratch, venue, assets: 4, frozen: 3600),
+        directory: scratch.path)
+      return (worker, try Listener("l", scratch.path + "/run"))
+    }
+    let (first, listener) = try start()
+    #expect(eventually(listener.follow) { listener.feed.liveBookCount == 4 })
+    venue.send(
+      #"{"event_type":"last_trade_price","market":"0x1","asset_id":"1001","price":"0.41","size":"5","side":"BUY","#
+        + #""timestamp":"\#(second * 1000 + 250)"}"#)
+    #expect(eventually { stored().count == 1 && watermark("0x1") == second })
+    #expect(try HistoryStore(readingFrom: path).marketCount(.polymarket) == 2)
+    #expect(eventually(listener.follow) { (listener.health["history_rows"] ?? 0) >= 3 })
+    #expect((listener.health["watermark_age_s"] ?? 0) >= 20 && listener.health["history_waiting"] == 0)
+    #expect(first.stop() == 0)
+
+    // The trade that is known, two that are not, and one of long ago.
+    let rows = [row("2001", second + 3), row("1001", second + 2), row("1001", second), row("1002", 1_600_000_000)]
+    answer.withLock { $0 = "[\(rows.joined(separator: ","))]" }
+    #expect(asked() == 0)
+    let (next, again) = try start()
+    #expect(eventually(again.follow) { again.health["trades_fetched"] == 3 })
+    #expect(eventually { stored().map(\.time.seconds) == [second, second + 2, second + 3] })
+    #expect(watermark("0x1") == second + 2 && watermark("0x2") == second + 3 && asked() == 1)
+    #expect(eventually(again.follow) { again.feed.liveBookCount == 4 })
+
+    // A stream that was gone: asked again, and nothing is stored twice.
+    venue.dropStreams()
+    #expect(eventually(again.follow) { asked() == 2 && (again.health["reconnections"] ?? 0) >= 1 })
+    #expect(next.stop() == 0)
+    #expect(stored().count == 3)
   }
 
   @Test func `a book that differs from REST is told, and its silent stream replaced`() throws {

@@ -68,6 +68,17 @@ extension Schema {
       "kalshi", "metadata_refresh_s", .integer(1...86_400), default: "60", unit: "s",
       "how often the market catalogue is read again"),
     SettingDefinition(
+      "kalshi", "sample_s", .integer(1...86_400), default: "30", unit: "s",
+      "how often some books are compared with REST"),
+    SettingDefinition(
+      "kalshi", "sample_books", .integer(1...1000), default: "10", unit: "books", "how many books that are"),
+    SettingDefinition(
+      "kalshi", "frozen_s", .integer(1...86_400), default: "60", unit: "s",
+      "a stream connection without data for longer is compared first, and replaced where REST moves and it does not"),
+    SettingDefinition(
+      "kalshi", "poll_s", .integer(1...3600), default: "5", unit: "s",
+      "how often books are asked for by REST while their stream is down"),
+    SettingDefinition(
       "kalshi", "trade_age_max_s", .integer(1...31_536_000), default: "300", unit: "s",
       "trades older than this are not published"),
     SettingDefinition(

@@ -3,7 +3,7 @@ internal import Venues
 internal import Web
 
 /// One WebSocket of Kalshi's ingestor: its markets, the fold of its messages, and its subscriptions.
-struct KalshiConnection {
+struct KalshiConnection: IngestingConnection {
   /// A channel's subscription on this connection.
   struct Subscription {
     /// Its number; nil before the venue has told it.
@@ -15,6 +15,7 @@ struct KalshiConnection {
   var stream = StreamConnection()
   /// The markets that it watches, by their places.
   var markets: [Int] = []
+  var isUnused: Bool { markets.isEmpty }
   var fold = KalshiBooks(numbering: .complete)
   /// The subscriptions by channel.
   var subscriptions: [String: Subscription] = [:]

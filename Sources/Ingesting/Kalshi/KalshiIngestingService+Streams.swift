@@ -50,63 +50,53 @@ extension KalshiIngestingService {
     }
   }
 
+  /// The books of YES: those of NO are their mirrors.
+  func books(on index: Int) -> [BookIndex] { connections[index].markets.compactMap { markets.entries[$0].books.first } }
+
+  func connection(of book: BookIndex) -> Int? {
+    let place = markets.entryOfBook[book]
+    guard place < connectionOfMarket.count, connectionOfMarket[place] >= 0 else { return nil }
+    return connectionOfMarket[place]
+  }
+
   private func tickers(_ places: [Int]) -> [String] { places.map { markets.entries[$0].market.id } }
 
-  private func retire(_ index: Int) {
-    connections[index].stream.peer?.close(code: WebSocketCloseCode.goingAway, reason: "")
-    connections[index].stream.peer = nil
-    connections[index].stream.place = -1
-    connections[index].stream.state = .idle
-    connections[index].stream.dueAt = 0
+  // MARK: - Streams
+
+  func handshake(_ index: Int) throws(VenueError) -> (url: String, headers: HTTPHeaders) {
+    let url = try streamEndpoint.resolve(venue)
+    // The simulator wants to see a signature, too, and takes any.
+    if signer == nil, streamEndpoint.isSimulated { return (url, KalshiSigner.standIn(time: SystemClock.now)) }
+    return (url, try signer?.headers(method: "GET", url: url, time: SystemClock.now) ?? [:])
+  }
+
+  func opened(_ index: Int, _ now: Int64) {
+    // What was polled meanwhile is not to be trusted beside changes: the stream brings all books anew.
+    distrust(index)
+    connections[index].stream.lostAt = 0
+    let isFirst = !connections.indices.contains { $0 < index && connections[$0].stream.state == .open }
+    send(
+      index,
+      connections[index].subscribe(
+        tickers(connections[index].markets), perRequest: options.marketsPerRequest, withLifecycle: isFirst))
+  }
+
+  /// The books of a stream that is gone are not to be trusted.
+  func closed(_ index: Int) {
+    distrust(index)
+    missTrades(of: index)
+  }
+
+  private func distrust(_ index: Int) {
+    for ticker in tickers(connections[index].markets) { markets.distrust(ticker, desk.batch) }
     connections[index].reset()
-    pollSetChanged = true
+    publishBatch()
   }
 
-  private func send(_ index: Int, _ texts: [String]) {
-    guard let peer = connections[index].stream.peer else { return }
-    do {
-      for text in texts { try peer.send(text: text) }
-      watchWriting(index)
-    } catch {
-      lose(index, "\(error)")
-    }
-  }
-
-  /// Waits for room only while something waits for it: a socket has room nearly always, and the loop would spin.
-  private func watchWriting(_ index: Int) {
-    let stream = connections[index].stream
-    guard let peer = stream.peer, stream.place >= 0, !pollSetChanged else { return }
-    poller.setWritable(peer.wantsWrite, at: stream.place)
-  }
-
-  // MARK: - Connections
-
-  /// Starts attempts that are due, asks for snapshots that are wanted, and replaces what has been silent for too long.
-  ///
-  /// The venue sends a ping every ten seconds, also where nothing happens: a connection without any frame is dead.
-  func keepConnections(_ now: Int64) {
-    var starting = connections.count { $0.stream.state == .connecting }
-    for index in connections.indices {
-      switch connections[index].stream.state {
-      case .idle:
-        guard now >= connections[index].stream.dueAt, !connections[index].markets.isEmpty, starting < 4 else {
-          continue
-        }
-        starting += 1
-        connect(index)
-      case .connecting: continue
-      case .open:
-        guard let peer = connections[index].stream.peer else { continue }
-        if peer.isClosed {
-          lose(index, "closed by the venue")
-        } else if now - peer.lastReceivedMonotonicNanoseconds > options.silenceNanoseconds {
-          lose(index, "silent for \(options.silenceNanoseconds / 1_000_000_000) s")
-        } else {
-          resynchronise(index, now)
-          repair(index, now)
-        }
-      }
-    }
+  /// Asks for what is missing; the venue pings every ten seconds by itself.
+  func keep(_ index: Int, _ now: Int64) {
+    resynchronise(index, now)
+    askMissing(index, now)
   }
 
   /// Asks for the books that are stale; where that does not help, by another connection.
@@ -127,86 +117,17 @@ extension KalshiIngestingService {
 
   /// Asks again for markets of which no book has come, each by itself: the venue refuses a request as a whole where it
   /// does not know one of its markets.
-  private func repair(_ index: Int, _ now: Int64) {
+  private func askMissing(_ index: Int, _ now: Int64) {
     guard now - max(connections[index].stream.openedAt, connections[index].repairedAt) > 10_000_000_000 else { return }
     connections[index].repairedAt = now
     let missing = connections[index].markets.filter { place in
-      markets.entries[place].books.contains { markets.cache.header($0).state == .empty }
+      let entry = markets.entries[place]
+      return !connections[index].fold.wanted.contains(entry.market.id)
+        && entry.books.contains { [.empty, .stale].contains(markets.state(of: $0)) }
     }
     guard !missing.isEmpty, connections[index].subscriptions["orderbook_delta"]?.sid != nil else { return }
     markets.metadataChanged = true
     send(index, connections[index].add(tickers(Array(missing.prefix(50))), perRequest: 1))
-  }
-
-  private func connect(_ index: Int) {
-    connections[index].stream.state = .connecting
-    connections[index].stream.attempt += 1
-    let attempt = connections[index].stream.attempt
-    do throws(VenueError) {
-      let url = try streamEndpoint.resolve(.kalshi)
-      var headers = try signer?.headers(method: "GET", url: url, time: SystemClock.now) ?? [:]
-      // The simulator wants to see a signature, too, and takes any.
-      if signer == nil, streamEndpoint.isSimulated { headers = KalshiSigner.standIn(time: SystemClock.now) }
-      let mailbox = self.mailbox
-      WebSocketClient.start(url: url, headers: headers) {
-        mailbox.post(.connected(connection: index, attempt: attempt, $0))
-      }
-    } catch {
-      failed(index, "\(error)")
-    }
-  }
-
-  private func failed(_ index: Int, _ problem: String) {
-    connections[index].stream.state = .idle
-    connections[index].stream.failures += 1
-    let failures = connections[index].stream.failures
-    let wait = StreamConnection.backoffNanoseconds(failures: failures, random: random.next())
-    connections[index].stream.dueAt = SystemClock.monotonicNanoseconds + wait
-    guard failures == 1 || failures % 10 == 0 else { return }
-    Log.warning(
-      "stream cannot be opened",
-      ["venue": "kalshi", "connection": "\(index)", "failures": "\(failures)", "problem": problem])
-  }
-
-  func connected(_ index: Int, _ attempt: Int, _ result: Result<WebSocketPeer, WebSocketError>) {
-    guard connections[index].stream.attempt == attempt, connections[index].stream.state == .connecting else { return }
-    switch result {
-    case .failure(let error): failed(index, "\(error)")
-    case .success(let peer):
-      connections[index].stream.peer = peer
-      connections[index].stream.state = .open
-      connections[index].stream.openedAt = SystemClock.monotonicNanoseconds
-      connections[index].stream.openCount += 1
-      connections[index].reset()
-      pollSetChanged = true
-      // All its markets were dropped meanwhile.
-      guard !connections[index].markets.isEmpty else { return retire(index) }
-      if connections[index].stream.openCount > 1 {
-        Log.info("stream is back", ["venue": "kalshi", "connection": "\(index)"])
-      }
-      let isFirst = !connections.indices.contains { $0 < index && connections[$0].stream.state == .open }
-      send(
-        index,
-        connections[index].subscribe(
-          tickers(connections[index].markets), perRequest: options.marketsPerRequest, withLifecycle: isFirst))
-      drain(index)
-    }
-  }
-
-  /// Closes first, then opens anew: no socket leaks.
-  ///
-  /// Its books are not to be trusted until then.
-  private func lose(_ index: Int, _ problem: String) {
-    guard connections[index].stream.state == .open else { return }
-    connections[index].stream.peer?.disconnect()
-    connections[index].stream.peer = nil
-    connections[index].stream.place = -1
-    pollSetChanged = true
-    Log.warning("stream lost", ["venue": "kalshi", "connection": "\(index)", "problem": problem])
-    for ticker in tickers(connections[index].markets) { markets.distrust(ticker, batch) }
-    connections[index].reset()
-    publishBatch()
-    failed(index, problem)
   }
 
   /// Takes what has arrived on one connection; all of it goes out as one message.
@@ -219,16 +140,17 @@ extension KalshiIngestingService {
     do {
       try peer.receive { message in
         guard message.kind == .text, problem == nil else { return }
+        connections[index].stream.dataAt = SystemClock.monotonicNanoseconds
         do throws(VenueError) {
           let read = try KalshiStreamParser.parse(message.bytes)
-          markets.take(read, &fold, receivedAt: SystemClock.now, batch)
+          markets.take(read, &fold, receivedAt: SystemClock.now, desk.batch)
           problem = answer(read.body, index, &texts)
         } catch {
           markets.refuse(error)
           // What it would have changed is not known, and the next number will show a gap; of books, all want a snapshot.
           if error.kind.hasPrefix("orderbook") || error.kind == "stream" { problem = "\(error)" }
         }
-        if batch.byteCount > 1 << 20 { publishBatch() }
+        if desk.batch.byteCount > 1 << 20 { publishBatch() }
       }
       connections[index].fold = fold
       if peer.wantsWrite { try peer.flush() }

@@ -57,7 +57,7 @@ package final class KalshiMarkets {
   package init(tradeAge: TradeAgeFilter) { self.tradeAge = tradeAge }
 
   /// The place of a market that this shard has, or nil.
-  package func place(of ticker: String) -> Int? {
+  package func ownedPlace(of ticker: String) -> Int? {
     guard let place = places[ticker], entries[place].isOwned else { return nil }
     return place
   }
@@ -202,7 +202,7 @@ package final class KalshiMarkets {
   private func take(_ body: KalshiStreamMessage.Body, _ receivedAt: Timestamp, _ batch: BookBatch) {
     switch body {
     case .trade(let trade):
-      guard place(of: trade.ticker) != nil else {
+      guard ownedPlace(of: trade.ticker) != nil else {
         counters.unknownMarkets += 1
         return
       }
@@ -218,7 +218,7 @@ package final class KalshiMarkets {
       trades.append(trade.common)
     case .lifecycle(let lifecycle):
       metadataChanged = true
-      guard let place = place(of: lifecycle.ticker), let grid = lifecycle.grid else { return }
+      guard let place = ownedPlace(of: lifecycle.ticker), let grid = lifecycle.grid else { return }
       entries[place].grid = grid
       guard grid.finestStep != entries[place].market.tick else { return }
       entries[place].market.tick = grid.finestStep
@@ -230,15 +230,19 @@ package final class KalshiMarkets {
   }
 
   private func replace(_ ticker: String, _ fold: KalshiBooks, _ receivedAt: Timestamp, _ batch: BookBatch) {
-    guard let place = place(of: ticker), let levels = fold.books[ticker]?.levels else {
+    guard let place = ownedPlace(of: ticker), let levels = fold.books[ticker]?.levels else {
       counters.unknownMarkets += 1
       return
     }
+    replace(place, levels, receivedAt, batch)
+  }
+
+  private func replace(_ place: Int, _ levels: KalshiLevels, _ receivedAt: Timestamp, _ batch: BookBatch) {
     let grid = entries[place].grid
     guard
       (levels.yes + levels.no.map { Level(price: $0.price.complement, quantity: $0.quantity) })
         .allSatisfy({ grid.contains($0.price) })
-    else { return offGrid(ticker, batch) }
+    else { return offGrid(entries[place].market.id, batch) }
     counters.snapshots += 1
     for (outcome, book) in zip(KalshiOutcome.allCases, entries[place].books) {
       let taken = levels.bids(outcome).withUnsafeBufferPointer { bids in
@@ -250,11 +254,27 @@ package final class KalshiMarkets {
     }
   }
 
+  /// The book that a snapshot of REST is of; nil where its market is not this shard's.
+  package func place(of snapshot: BookSnapshot) -> BookIndex? {
+    guard let place = ownedPlace(of: snapshot.marketID),
+      let (_, outcome) = KalshiOutcome.parse(token: snapshot.instrument.symbol),
+      let index = KalshiOutcome.allCases.firstIndex(of: outcome), index < entries[place].books.count
+    else { return nil }
+    return entries[place].books[index]
+  }
+
+  /// Takes a book of YES that REST told, in the place of whatever is known, for both outcomes: the stream is down.
+  package func correct(_ snapshot: BookSnapshot, receivedAt: Timestamp, _ batch: BookBatch) {
+    guard let book = place(of: snapshot), cache.header(book).state != .closed else { return }
+    let no = snapshot.asks.map { Level(price: $0.price.complement, quantity: $0.quantity) }
+    replace(entryOfBook[book], KalshiLevels(yes: snapshot.bids, no: no), receivedAt, batch)
+  }
+
   private func change(
     _ ticker: String, _ outcome: KalshiOutcome, _ price: Price, _ total: Quantity, _ venueTime: Timestamp,
     _ receivedAt: Timestamp, _ batch: BookBatch
   ) {
-    guard let place = place(of: ticker) else {
+    guard let place = ownedPlace(of: ticker) else {
       counters.unknownMarkets += 1
       return
     }
@@ -296,7 +316,7 @@ package final class KalshiMarkets {
 
   /// Marks a market's books stale, and says so.
   package func distrust(_ ticker: String, _ batch: BookBatch) {
-    guard let place = place(of: ticker) else { return }
+    guard let place = ownedPlace(of: ticker) else { return }
     for book in entries[place].books where cache.header(book).state == .live {
       cache.markStale(book)
       batch.stale(book: UInt32(book))

@@ -58,7 +58,7 @@ extension SpotIngestingService {
       // What the venue refuses for good (a symbol that it does not have) is not asked for again until the next stream.
       state.isWanted = state.isWanted || error.isRetriable
       if !state.isWanted { unsettled.remove(symbol) }
-      let wait = StreamConnection.backoffNanoseconds(failures: state.failures, random: random.next())
+      let wait = StreamConnection.backoffNanoseconds(failures: state.failures, random: loop.random.next())
       let asked = Int64(min(error.retryAfterSeconds ?? 0, 86_400)) * 1_000_000_000
       state.dueAt = SystemClock.monotonicNanoseconds + max(wait, asked)
       if state.failures == 1 || state.failures % 10 == 0 {
@@ -74,7 +74,7 @@ extension SpotIngestingService {
   /// Asks REST for the symbols of each stream that has been down for a moment, until it is back (I8).
   func poll(_ now: Int64) {
     var down: Set<String> = []
-    for connection in connections where connection.downSince > 0 && now - connection.downSince > 1_000_000_000 {
+    for connection in connections where connection.stream.lostAt > 0 && now - connection.stream.lostAt > 1_000_000_000 {
       down.formUnion(connection.symbols)
     }
     for symbol in polling.keys where !down.contains(symbol) {

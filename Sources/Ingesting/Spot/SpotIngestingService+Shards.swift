@@ -9,6 +9,9 @@ extension SpotIngestingService {
   /// One line for people.
   var statusText: String { "\(shards.title)\(watched.count) symbols" }
 
+  /// Before the first plan is known there is nothing to move.
+  func follow(_ plan: ShardPlan) { if isPlanFollowed { followPlan() } }
+
   /// Takes the symbols that the plan gives to this shard, and drops those that it takes away.
   func followPlan() {
     gate.setBudget(VenueBudgets.budget(venue).part(of: 2 * shards.plan.count))
@@ -22,12 +25,7 @@ extension SpotIngestingService {
     health.dropped += UInt64(dropped.count)
     sayReady()
     guard !taken.isEmpty || !dropped.isEmpty else { return }
-    Log.info(
-      "shard plan",
-      [
-        "phase": shards.plan.phase.name, "shard": "\(shards.shard)", "from": "\(shards.plan.previousCount)",
-        "to": "\(shards.plan.count)", "taken": taken.joined(separator: ","), "dropped": dropped.joined(separator: ","),
-      ])
+    logPlan(taken: taken.joined(separator: ","), dropped: dropped.joined(separator: ","))
   }
 
   /// Watches symbols on connections that have room, then on new ones: on one of each of the venue's streams.
@@ -70,25 +68,12 @@ extension SpotIngestingService {
       connections[index].symbols.removeAll { symbols.contains($0) }
       for symbol in part { connections[index].watch.forget(symbol) }
       guard connections[index].stream.state == .open else { continue }
-      if !connections[index].symbols.isEmpty {
-        unsubscribe(part, on: index)
-      } else if close(index) {
-        connections[index].stream.state = .idle
-        connections[index].unanswered = 0
-        connections[index].downSince = 0
-      }
+      if connections[index].symbols.isEmpty { retire(index) } else { unsubscribe(part, on: index) }
     }
   }
 
   /// Tells the supervisor as soon as this shard has all that the plan gives it, and nothing else.
   func confirmPlan(_ now: Int64) {
-    guard isReady, unsettled.isEmpty, shards.wantsConfirmation(now) else { return }
-    guard shards.confirm(now, status: statusText), shards.plan.generation > 0 else { return }
-    Log.info(
-      "shard plan is done",
-      [
-        "phase": shards.plan.phase.name, "shard": "\(shards.shard)/\(shards.plan.count)",
-        "symbols": "\(watched.count)", "ms": "\(shards.lastHandOverNanoseconds / 1_000_000)",
-      ])
+    if isReady, unsettled.isEmpty, shards.wantsConfirmation(now) { confirm(now) }
   }
 }

@@ -7,70 +7,28 @@ internal import Web
 extension SpotIngestingService {
   // MARK: - Connections
 
-  /// Starts attempts that are due, sends what may be sent now, and replaces what has been silent for too long.
-  func keepConnections(_ now: Int64) {
-    for index in connections.indices {
-      let stream = connections[index].stream
-      switch stream.state {
-      case .idle: if now >= stream.dueAt, !connections[index].symbols.isEmpty { connect(index) }
-      case .connecting: continue
-      case .open:
-        guard let peer = stream.peer else { continue }
-        if peer.isClosed {
-          lose(index, "closed by the venue")
-        } else if now - peer.lastReceivedMonotonicNanoseconds > options.silenceNanoseconds {
-          lose(index, "silent for \(options.silenceNanoseconds / 1_000_000_000) s")
-        } else if now >= connections[index].closesAt {
-          renew(index, "its lifetime ends")
-        } else {
-          sendDue(index, now)
-        }
-      }
-    }
+  func handshake(_ index: Int) throws(VenueError) -> (url: String, headers: HTTPHeaders) {
+    (try streamEndpoint.resolve(venue) + connections[index].format.path, [:])
   }
 
-  private func connect(_ index: Int) {
-    connections[index].stream.state = .connecting
-    connections[index].stream.attempt += 1
-    let attempt = connections[index].stream.attempt
-    do throws(VenueError) {
-      let url = try streamEndpoint.resolve(venue) + connections[index].format.path
-      let mailbox = self.mailbox
-      WebSocketClient.start(url: url) { mailbox.post(.connected(connection: index, attempt: attempt, $0)) }
-    } catch {
-      failed(index, "\(error)")
-    }
+  func opened(_ index: Int, _ now: Int64) {
+    // Not all connections at the same moment.
+    let spread = Int64(loop.random.next() % UInt64(options.lifetimeNanoseconds / 24 + 1))
+    connections[index].closesAt = now + options.lifetimeNanoseconds - spread
+    connections[index].nextPingAt = now + pingInterval(index)
+    connections[index].format.reset()
+    connections[index].requests = []
+    connections[index].unanswered = 0
+    connections[index].nextRequestAt = now
+    subscribe(connections[index].symbols, on: index, now)
+    sendDue(index, now)
+    sayReady()
   }
 
-  func connected(_ index: Int, _ attempt: Int, _ result: Result<WebSocketPeer, WebSocketError>) {
-    guard connections[index].stream.attempt == attempt, connections[index].stream.state == .connecting else { return }
-    switch result {
-    case .failure(let error): failed(index, "\(error)")
-    case .success(let peer):
-      let now = SystemClock.monotonicNanoseconds
-      // Not all connections at the same moment.
-      let spread = Int64(random.next() % UInt64(options.lifetimeNanoseconds / 24 + 1))
-      connections[index].stream.peer = peer
-      connections[index].stream.state = .open
-      connections[index].stream.openedAt = now
-      connections[index].stream.openCount += 1
-      connections[index].closesAt = now + options.lifetimeNanoseconds - spread
-      connections[index].stream.nextPingAt = now + pingInterval(index)
-      connections[index].format.reset()
-      connections[index].requests = []
-      connections[index].unanswered = 0
-      connections[index].nextRequestAt = now
-      pollSetChanged = true
-      guard !connections[index].symbols.isEmpty else {
-        if close(index) { connections[index].stream.state = .idle }
-        return
-      }
-      subscribe(connections[index].symbols, on: index, now)
-      Log.info("stream is open", ["venue": venue.rawValue, "connection": "\(index)"])
-      drain(index)
-      sendDue(index, now)
-      sayReady()
-    }
+  func closed(_ index: Int) { connections[index].unanswered = 0 }
+
+  func keep(_ index: Int, _ now: Int64) {
+    if now >= connections[index].closesAt { renew(index, "its lifetime ends") } else { sendDue(index, now) }
   }
 
   /// Asks for symbols on an open connection; their candles follow when the venue has answered.
@@ -105,8 +63,8 @@ extension SpotIngestingService {
         connections[index].nextRequestAt = now + pause
         if pause > 0 { break }
       }
-      if now >= connections[index].stream.nextPingAt {
-        connections[index].stream.nextPingAt = now + pingInterval(index)
+      if now >= connections[index].nextPingAt {
+        connections[index].nextPingAt = now + pingInterval(index)
         if let ping = connections[index].format.ping { try peer.send(text: ping.text) } else { try peer.ping() }
       }
       watchWriting(index)
@@ -115,40 +73,10 @@ extension SpotIngestingService {
     }
   }
 
-  /// Waits for room only while something waits for it.
-  private func watchWriting(_ index: Int) {
-    guard let peer = connections[index].stream.peer, connections[index].stream.place >= 0, !pollSetChanged else {
-      return
-    }
-    poller.setWritable(peer.wantsWrite, at: connections[index].stream.place)
-  }
-
   func sayReady() {
     guard !isReady, connections.allSatisfy({ $0.stream.openCount > 0 || $0.symbols.isEmpty }) else { return }
     isReady = true
     context.notifyReady(status: statusText)
-  }
-
-  private func failed(_ index: Int, _ problem: String) {
-    let now = SystemClock.monotonicNanoseconds
-    if connections[index].downSince == 0 { connections[index].downSince = now }
-    connections[index].stream.state = .idle
-    connections[index].stream.failures += 1
-    let failures = connections[index].stream.failures
-    connections[index].stream.dueAt =
-      now + StreamConnection.backoffNanoseconds(failures: failures, random: random.next())
-    if failures == 1 || failures % 10 == 0 {
-      Log.warning(
-        "stream cannot be opened",
-        ["venue": venue.rawValue, "connection": "\(index)", "failures": "\(failures)", "problem": problem])
-    }
-  }
-
-  /// Closes first, then opens anew: no socket leaks.
-  func lose(_ index: Int, _ problem: String) {
-    guard close(index) else { return }
-    Log.warning("stream lost", ["venue": venue.rawValue, "connection": "\(index)", "problem": problem])
-    failed(index, problem)
   }
 
   /// Replaces a connection that is about to end, or that has frozen: at once, and nothing has failed.
@@ -159,17 +87,7 @@ extension SpotIngestingService {
     guard close(index) else { return }
     health.plannedReconnections += 1
     Log.info("stream is renewed", ["venue": venue.rawValue, "connection": "\(index)", "reason": reason])
-    connections[index].stream.state = .idle
     connect(index)
-  }
-
-  func close(_ index: Int) -> Bool {
-    guard connections[index].stream.state == .open else { return false }
-    connections[index].stream.peer?.disconnect()
-    connections[index].stream.peer = nil
-    connections[index].stream.place = -1
-    pollSetChanged = true
-    return true
   }
 
   /// Takes what has arrived on one connection, and publishes it.
@@ -206,7 +124,7 @@ extension SpotIngestingService {
       if peer.wantsWrite { try peer.flush() }
       if hasData {
         connections[index].stream.failures = 0
-        connections[index].downSince = 0
+        connections[index].stream.lostAt = 0
       }
     } catch {
       problem = "\(error)"

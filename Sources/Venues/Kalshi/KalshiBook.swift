@@ -198,6 +198,12 @@ public struct KalshiBooks: Sendable {
     for ticker in marketsOfSubscription.removeValue(forKey: sid) ?? [] { books[ticker]?.reset() }
   }
 
+  /// Says that a market's book is wrong: a snapshot of it is wanted.
+  public mutating func distrust(market ticker: String) {
+    books[ticker]?.markStale()
+    wanted.insert(ticker)
+  }
+
   /// Forgets a market.
   public mutating func forget(market ticker: String) {
     books[ticker] = nil

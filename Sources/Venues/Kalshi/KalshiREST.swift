@@ -253,11 +253,23 @@ public struct KalshiREST: MarketSource, BookSource, TradeSource {
   /// Trades of a span, paged to the end, newest first.
   /// - Throws: `VenueError`.
   public func trades(ticker: String, from: Timestamp, to: Timestamp) async throws(VenueError) -> [KalshiTrade] {
+    try await trades([("ticker", ticker)], from, to)
+  }
+
+  /// Trades of all markets in a span, paged to the end, newest first.
+  /// - Throws: `VenueError`.
+  public func allTrades(from: Timestamp, to: Timestamp) async throws(VenueError) -> [KalshiTrade] {
+    try await trades([], from, to)
+  }
+
+  private func trades(
+    _ which: [(String, String)], _ from: Timestamp, _ to: Timestamp
+  ) async throws(VenueError) -> [KalshiTrade] {
     var all: [KalshiTrade] = []
     _ = try await pages(
       "trades", "/markets/trades",
-      query: [
-        ("ticker", ticker), ("limit", "\(PageSize.trades)"), ("min_ts", "\(from.seconds)"), ("max_ts", "\(to.seconds)"),
+      query: which + [
+        ("limit", "\(PageSize.trades)"), ("min_ts", "\(from.seconds)"), ("max_ts", "\(to.seconds)"),
       ], KalshiREST.parseTrades
     ) { all += $0 }
     return all

@@ -194,6 +194,18 @@ public struct PolymarketREST: MarketSource, BookSource, TradeSource {
     return RecentTrades(trades, filter: filter, now: now)
   }
 
+  /// The most trades of one answer.
+  public static let tradesMax = 10_000
+
+  /// The newest trades of all markets.
+  /// - Parameter limit: how many, at most `tradesMax`.
+  /// - Returns: the trades, newest first, of whatever age.
+  /// - Throws: `VenueError`.
+  public func newestTrades(limit: Int) async throws(VenueError) -> [Trade] {
+    try await data.get(
+      "trades", "/trades", query: [("limit", "\(limit)"), ("takerOnly", "true")], PolymarketREST.parseTrades)
+  }
+
   /// Reads the rows of `/trades`.
   ///
   /// `[{"side":"SELL","asset":"2174…","conditionId":"0xdd22…","size":5.4,"price":0.998,"timestamp":1729000180,…}]`

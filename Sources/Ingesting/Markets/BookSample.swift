@@ -18,23 +18,44 @@ package struct BookSample: Sendable {
     case different
   }
 
+  /// Whose time tells which of two books is the newer one.
+  package enum Clock: Sendable {
+    /// The venue's: it stamps what it sends by REST and by the stream.
+    case venue
+    /// Ours: what REST says is as old as the question, and a change as new as its arrival.
+    case ours
+  }
+
+  /// A book whose time is over, with its verdict and what REST said.
+  package struct Due {
+    package let book: BookIndex
+    package let verdict: Verdict
+    package let snapshot: BookSnapshot
+  }
+
   private struct Waiting {
     let snapshot: BookSnapshot
     let dueAt: Int64
   }
 
   private let graceNanoseconds: Int64
+  private let clock: Clock
   private var waiting: [BookIndex: Waiting] = [:]
 
   /// A sample without books.
-  /// - Parameter graceNanoseconds: how long the stream may take to tell what REST tells.
-  package init(graceNanoseconds: Int64) { self.graceNanoseconds = graceNanoseconds }
+  /// - Parameters:
+  ///   - graceNanoseconds: how long the stream may take to tell what REST tells.
+  ///   - clock: whose time the snapshots carry.
+  package init(graceNanoseconds: Int64, clock: Clock = .venue) {
+    self.graceNanoseconds = graceNanoseconds
+    self.clock = clock
+  }
 
   /// Compares a book with what REST has just said of it.
   package mutating func compare(_ snapshot: BookSnapshot, _ book: BookIndex, in cache: borrowing BookCache, now: Int64)
     -> Verdict
   {
-    let verdict = Self.verdict(snapshot, book, in: cache)
+    let verdict = verdict(snapshot, book, in: cache)
     // One that waits already is not put off by being chosen again.
     if verdict == .waiting, waiting[book] == nil {
       waiting[book] = Waiting(snapshot: snapshot, dueAt: now + graceNanoseconds)
@@ -45,19 +66,17 @@ package struct BookSample: Sendable {
   /// Looks again at books whose time is over.
   ///
   /// - Returns: each with its verdict, and what REST said.
-  package mutating func takeDue(
-    in cache: borrowing BookCache, now: Int64
-  ) -> [(book: BookIndex, verdict: Verdict, snapshot: BookSnapshot)] {
-    var due: [(book: BookIndex, verdict: Verdict, snapshot: BookSnapshot)] = []
+  package mutating func takeDue(in cache: borrowing BookCache, now: Int64) -> [Due] {
+    var due: [Due] = []
     for (book, one) in waiting where one.dueAt <= now {
-      let verdict = Self.verdict(one.snapshot, book, in: cache)
-      due.append((book, verdict == .waiting ? .different : verdict, one.snapshot))
+      let verdict = verdict(one.snapshot, book, in: cache)
+      due.append(Due(book: book, verdict: verdict == .waiting ? .different : verdict, snapshot: one.snapshot))
     }
-    for (book, _, _) in due { waiting[book] = nil }
+    for one in due { waiting[one.book] = nil }
     return due
   }
 
-  private static func verdict(
+  private func verdict(
     _ snapshot: BookSnapshot, _ book: BookIndex, in cache: borrowing BookCache
   ) -> Verdict {
     let header = cache.header(book)
@@ -66,6 +85,7 @@ package struct BookSample: Sendable {
     {
       return .same
     }
-    return header.venueTime > snapshot.venueTime ? .moved : .waiting
+    let changedAt = clock == .venue ? header.venueTime : header.receivedAt
+    return changedAt > snapshot.venueTime ? .moved : .waiting
   }
 }
