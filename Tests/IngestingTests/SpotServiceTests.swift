@@ -7,26 +7,28 @@ import Testing
 import Web
 
 /// What a subscriber has heard of pairs.
-private final class PairListener {
+final class PairListener {
   let subscriber: Subscriber
+  private let source: String
   var tickers: [String: Ticker] = [:]
   var trades: [Trade] = []
   var candles: [String: [Timestamp: Candle]] = [:]
   var health: [String: Int64] = [:]
 
-  init(_ name: String, _ runDirectory: String) throws {
+  init(_ name: String, _ runDirectory: String, venue: Venue = .binance, publisher: String = "ingestor") throws {
+    source = "\(venue.rawValue)/\(publisher)"
     subscriber = try Subscriber(name: name, topics: [Topic.ticker, Topic.trade, Topic.candle, Topic.health])
-    try subscriber.connect(BusEndpoint.ipc(name: "ingestor", runDirectory: runDirectory))
+    try subscriber.connect(BusEndpoint.ipc(name: publisher, runDirectory: runDirectory))
   }
 
   func follow() {
     subscriber.receive { event in
       guard case .message(let stream, _, _, var body) = event else { return }
       switch subscriber.topic(of: stream) {
-      case "ticker/binance/ingestor":
+      case Topic.ticker + source:
         if let ticker = try? Ticker(&body) { tickers[ticker.instrument.symbol] = ticker }
-      case "trade/binance/ingestor": trades += (try? TradeMessage.readList(&body)) ?? []
-      case "candle/binance/ingestor":
+      case Topic.trade + source: trades += (try? TradeMessage.readList(&body)) ?? []
+      case Topic.candle + source:
         if let message = try? CandleMessage(&body) {
           candles[message.instrument.symbol, default: [:]][message.candle.start] = message.candle
         }
@@ -37,6 +39,23 @@ private final class PairListener {
 }
 
 @Suite(.serialized) struct SpotServiceTests {
+  /// Binance's ingestor, and somebody who hears it.
+  private func start(
+    _ venue: InTestVenue, in scratch: ScratchDirectory, _ settings: String
+  ) throws -> (worker: Worker, listener: PairListener) {
+    let configuration = """
+      [bulkhead]
+      run_dir = \(scratch.path)/run
+      data_dir = \(scratch.path)/data
+      [binance]
+      rest_url = http://127.0.0.1:\(venue.port)
+      websocket_url = ws://127.0.0.1:\(venue.port)/stream
+      \(settings)
+      """
+    let worker = try Worker("ingestor", ["binance"], configuration: configuration, directory: scratch.path)
+    return (worker, try PairListener("first", scratch.path + "/run"))
+  }
+
   private func row(_ minute: Int64, volume: String) -> String {
     #"[\#(minute * 60_000),"2","3","1","2","\#(volume)",\#(minute * 60_000 + 59_999),"0",1,"0","0","0"]"#
   }
@@ -51,17 +70,7 @@ private final class PairListener {
     }
     defer { venue.stop() }
     let scratch = ScratchDirectory()
-    let configuration = """
-      [bulkhead]
-      run_dir = \(scratch.path)/run
-      data_dir = \(scratch.path)/data
-      [binance]
-      rest_url = http://127.0.0.1:\(venue.port)
-      websocket_url = ws://127.0.0.1:\(venue.port)/stream
-      symbols = btcusdt, ETHUSDT
-      """
-    let worker = try Worker("ingestor", ["binance"], configuration: configuration, directory: scratch.path)
-    let listener = try PairListener("first", scratch.path + "/run")
+    let (worker, listener) = try start(venue, in: scratch, "symbols = btcusdt, ETHUSDT")
 
     // The last candles are there before the stream has said anything.
     #expect(eventually(listener.follow) { listener.candles.values.map(\.count) == [2, 2] })
@@ -121,18 +130,7 @@ private final class PairListener {
     }
     defer { venue.stop() }
     let scratch = ScratchDirectory()
-    let configuration = """
-      [bulkhead]
-      run_dir = \(scratch.path)/run
-      data_dir = \(scratch.path)/data
-      [binance]
-      rest_url = http://127.0.0.1:\(venue.port)
-      websocket_url = ws://127.0.0.1:\(venue.port)/stream
-      symbols = BTCUSDT
-      poll_s = 1
-      """
-    let worker = try Worker("ingestor", ["binance"], configuration: configuration, directory: scratch.path)
-    let listener = try PairListener("first", scratch.path + "/run")
+    let (worker, listener) = try start(venue, in: scratch, "symbols = BTCUSDT\npoll_s = 1")
     #expect(eventually(listener.follow) { venue.openStreams == 1 && listener.health["symbols_polled"] == 0 })
     #expect(!venue.requests.contains { $0.contains("bookTicker") })
     venue.refusesStreams = true
@@ -161,18 +159,7 @@ private final class PairListener {
     }
     defer { venue.stop() }
     let scratch = ScratchDirectory()
-    let configuration = """
-      [bulkhead]
-      run_dir = \(scratch.path)/run
-      data_dir = \(scratch.path)/data
-      [binance]
-      rest_url = http://127.0.0.1:\(venue.port)
-      websocket_url = ws://127.0.0.1:\(venue.port)/stream
-      symbols = BTCUSDT
-      frozen_s = 1
-      """
-    let worker = try Worker("ingestor", ["binance"], configuration: configuration, directory: scratch.path)
-    let listener = try PairListener("first", scratch.path + "/run")
+    let (worker, listener) = try start(venue, in: scratch, "symbols = BTCUSDT\nfrozen_s = 1")
     #expect(eventually(listener.follow) { (listener.health["quiet"] ?? 0) >= 3 })
     #expect(venue.opened.count == 1 && listener.health["frozen"] == 0)
     script.mark("moves")
