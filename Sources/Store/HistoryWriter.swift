@@ -1,6 +1,6 @@
 public import Daemon
 internal import Glibc
-public import Market
+internal import Market
 internal import Synchronization
 
 /// Writes the history beside a poll loop, on a thread of its own: the loop never waits for the disk.
