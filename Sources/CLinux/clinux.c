@@ -17,6 +17,12 @@ int bh_pipe_for_writing(int ends[2]) {
   return fcntl(ends[1], F_SETFL, O_NONBLOCK);
 }
 
+ssize_t bh_splice(int from, int to, size_t length) {
+  return splice(from, NULL, to, NULL, length, SPLICE_F_NONBLOCK);
+}
+
+ssize_t bh_tee(int from, int to, size_t length) { return tee(from, to, length, SPLICE_F_NONBLOCK); }
+
 ssize_t bh_receive_with_pid(int fd, void *buffer, size_t length, pid_t *sender) {
   union {
     struct cmsghdr head;

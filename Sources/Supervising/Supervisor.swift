@@ -116,12 +116,13 @@ public final class Supervisor {
     loop = try EventLoop()
     notifySocket = try NotifySocket(
       path: SupervisorConfiguration.notifySocket(runDirectory: run), inherited: launch.notifyDescriptor)
-    pump = try OutputPump()
+    pump = try OutputPump(runDirectory: run)
     null = try systemCall("open /dev/null") { bh_open("/dev/null", O_RDWR | O_CLOEXEC, 0) }
     startOwnLog()
     // Processes that live on write to theirs.
     if inheritance == nil { removeAutomaticLogs() }
     for specification in configuration.processes { add(specification) }
+    pump.begin()
     board = openBoard()
     control = try ControlServer(supervisor: self)
     // Looked after in each turn.

@@ -149,6 +149,86 @@ import Web
     #expect(status.st_mode & 0o777 == 0o700)
   }
 
+  // MARK: - Reload and shutdown
+
+  /// Reloads, waits until all is up again, shuts down, waits for the end, and asks once more.
+  private func endings(isStock: Bool) throws -> [Outcome] {
+    let running = try Stock.run(isStock: isStock)
+    let socket = running.directory + "/var/run/supervisor.sock"
+    var outcomes = try ["reload now", "shutdown now", "reload"].map { try control(running, $0) }
+    try until(60) {
+      let all = try? running.value("supervisor.getAllProcessInfo").array
+      let names = all?.filter { $0["statename"]?.string == "RUNNING" }.compactMap { $0["name"]?.string }
+      return Set(names ?? []) == ["a", "x", "y"]
+        && (try? running.value("supervisor.getState")["statecode"]?.integer) == 1
+    }
+    outcomes += try ["status", "shutdown"].map { try control(running, $0) }
+    try until(60) { access(socket, F_OK) != 0 }
+    #expect(try running.end() == 0)
+    outcomes += try ["status", "shutdown", "reload"].map { try control(running, $0) }
+    return outcomes
+  }
+
+  @Test(.enabled(if: Stock.isInstalled)) func `reload and shutdown say and exit as with the stock`() async throws {
+    async let theirOutcomes = onThread { try endings(isStock: true) }
+    async let ourOutcomes = onThread { try endings(isStock: false) }
+    let (stock, ours) = try await (theirOutcomes, ourOutcomes)
+    #expect(stock.count == ours.count)
+    for (theirs, mine) in zip(stock, ours) { #expect(mine == theirs) }
+    #expect(ours[2].output == "Restarted supervisord\n" && ours[2].status == 0)
+    #expect(ours[4].output == "Shut down\n" && ours[4].status == 0)
+  }
+
+  @Test(.enabled(if: Stock.isInstalled)) func `reload keeps the processes, and does what the file says now`() throws {
+    let running = try Stock.run(isStock: false)
+    func pids() throws -> [String: Int64] {
+      let all = try running.value("supervisor.getAllProcessInfo").array ?? []
+      return Dictionary(uniqueKeysWithValues: all.map { ($0["name"]?.string ?? "", $0["pid"]?.integer ?? 0) })
+    }
+    let before = try pids()
+    let path = running.directory + "/supervisor.conf"
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    try (text + "[program:new]\ncommand=/bin/sleep 1000\nstartsecs=0\n")
+      .write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(try control(running, "reload").description == "reload → 0\nRestarted supervisord\n")
+    try until(60) { ((try? pids())?["new"] ?? 0) > 0 }
+    var after = try pids()
+    #expect(after.removeValue(forKey: "new") ?? 0 > 0)
+    #expect(after == before)
+    #expect(try running.value("supervisor.getPID").integer == Int64(running.pid))
+    // With a mistake in the file nothing changes.
+    try (text + "[program:wrong]\nstartsecs=x\n").write(toFile: path, atomically: true, encoding: .utf8)
+    let options = ["-s", "unix://\(running.directory)/var/run/supervisor.sock"]
+    #expect(try control(running, "reload", options: options).status != 0)
+    after = try pids()
+    #expect(after.removeValue(forKey: "new") ?? 0 > 0)
+    #expect(after == before)
+  }
+
+  @Test(.enabled(if: Stock.isInstalled))
+  func `shutdown stops what depends on others before them, and leaves neither socket nor pid file`() throws {
+    func program(_ name: String, _ others: String) -> String {
+      "[program:\(name)]\ncommand=/bin/sleep 1000\nstartsecs=0\n[bulkhead:program:\(name)]\n"
+        + (others.isEmpty ? "" : "depends_on=\(others)\n")
+    }
+    let names = ["base", "middle", "top"]
+    let running = try RunningSupervisor(
+      Stock.general + program("top", "middle") + program("base", "") + program("middle", "base"))
+    try until(60) { running.copies().count == names.count }
+    let pids = running.copies()
+    #expect(try control(running, "shutdown").description == "shutdown → 0\nShut down\n")
+    #expect(try running.end() == 0)
+    #expect(pids.allSatisfy { !isPresent($0) })
+    for file in ["var/run/supervisor.sock", "var/run/supervisor.pid", "stock.pid", "var/run/supervisor.state"] {
+      #expect(access(running.directory + "/" + file, F_OK) != 0, "\(file)")
+    }
+    let log = running.file("main.log").split(separator: "\n").filter { $0.contains("to=STOP") }
+    let order = log.map { line in
+      "\(names.first { line.contains("name=\($0) ") } ?? "") \(line.contains("to=STOPPED") ? "has" : "is")"
+    }
+    #expect(order == ["top is", "top has", "middle is", "middle has", "base is", "base has"])
+  }
+
   /// A client that goes on until it is interrupted.
   private final class Following {
     let process = Process()

@@ -125,6 +125,13 @@ int bh_pipe_for_reading(int ends[2]);
 // The same, the writing one not blocking. pipe2(2).
 int bh_pipe_for_writing(int ends[2]);
 
+// Moves bytes from a pipe to a pipe, or to a file where its place is, without waiting for more of them. Between pipes it
+// happens at once or not at all, also where this process is killed. splice(2).
+ssize_t bh_splice(int from, int to, size_t length);
+
+// Shows what is in a pipe to another one, too. tee(2).
+ssize_t bh_tee(int from, int to, size_t length);
+
 // How a child ended, without reaping it; `status` is that of waitpid. Answers the pid, 0 where none has ended.
 pid_t bh_peek_exit(pid_t pid, int *status);
 

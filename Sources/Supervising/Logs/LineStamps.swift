@@ -2,10 +2,11 @@ package import Market
 
 /// Puts the time at the start of each line: `2026-11-21T18:19:26.042Z `.
 package struct LineStamps {
-  private var isAtStart = true
+  /// Whether the next byte begins a line.
+  package private(set) var isAtStart: Bool
 
-  /// Before the first byte of a stream.
-  package init() {}
+  /// - Parameter isAtStart: whether the first byte begins a line.
+  package init(isAtStart: Bool = true) { self.isAtStart = isAtStart }
 
   /// Takes what was read.
   /// - Parameters:

@@ -15,6 +15,7 @@ internal import Synchronization
 final class OutputPump {
   enum Order: Sendable {
     case add(OutputStream)
+    case begin
     case prepare([OutputStream])
     case restart([OutputStream])
     case ownLog(OwnLog)
@@ -43,12 +44,13 @@ final class OutputPump {
   private var hasEnded = false
 
   /// Starts the thread.
+  /// - Parameter runDirectory: where it notes what it is writing.
   /// - Throws: `SystemError`.
-  init() throws(SystemError) {
+  init(runDirectory: String) throws(SystemError) {
     taps = try Taps()
     orders = try Mailbox()
     let watch = try PumpGuard()
-    state = try PumpState(orders: orders, taps: taps, watch: watch)
+    state = try PumpState(runDirectory: runDirectory, orders: orders, taps: taps, watch: watch)
     try watch.start()
     try PumpThread.start { [state] in state.run() }
   }
@@ -56,8 +58,11 @@ final class OutputPump {
   // Where a start fails, somebody wants to read why.
   deinit { end(limitMilliseconds: 2000) }
 
-  /// Reads a stream from now on.
+  /// Reads a stream from now on, or from `begin` on.
   func add(_ stream: OutputStream) { orders.post(.add(stream)) }
+
+  /// Reads streams from now on: those of which an earlier supervisor may have known are all there.
+  func begin() { orders.post(.begin) }
 
   /// Makes the logs of streams where they are not there.
   func prepare(_ streams: [OutputStream]) { orders.post(.prepare(streams)) }

@@ -17,9 +17,6 @@ final class PumpState: @unchecked Sendable {
 
   /// A stream that says so much at a time says much, in bytes.
   private static let muchBytes = 32 << 10
-  /// A line that is longer is cut where several streams share a log, in bytes; what a process writes at once is whole
-  /// in its pipe up to here.
-  private static let lineMax = 4096
   /// After a gulp from a busy stream the next waits so long, so that it is worth its cost.
   private static let pauseMilliseconds: Int32 = 2
   /// A stream is busy where it speaks again so soon.
@@ -31,22 +28,26 @@ final class PumpState: @unchecked Sendable {
   private let taps: Taps
   private let watch: PumpGuard
   private let epoll: Int32
-  private let buffer: PumpBuffer
+  private let mover: OutputMover
   private var items: [UInt64: Item] = [:]
   private var files: [String: LogFile] = [:]
   /// Files that take nothing at present.
   private var blocked: [UInt64: LogFile] = [:]
   private var nextNumber: UInt64 = 1
+  /// Streams that are read when all are there whose pipes another supervisor may have left half read; nil: from then on.
+  private var waitingStreams: [OutputStream]? = []
   private var isEnding = false
   private var passedAt: Int64 = 0
   private var ownLog: OwnLog?
   private var ownFiles: [LogFile] = []
 
-  init(orders: Mailbox<OutputPump.Order>, taps: Taps, watch: PumpGuard) throws(SystemError) {
+  init(
+    runDirectory: String, orders: Mailbox<OutputPump.Order>, taps: Taps, watch: PumpGuard
+  ) throws(SystemError) {
     self.orders = orders
     self.taps = taps
     self.watch = watch
-    buffer = try PumpBuffer()
+    mover = try OutputMover(runDirectory: runDirectory, taps: taps)
     epoll = try systemCall("epoll_create1") { bh_epoll() }
     var event = epoll_event()
     event.events = UInt32(bh_epoll_in())
@@ -60,7 +61,7 @@ final class PumpState: @unchecked Sendable {
     var events = [epoll_event](repeating: epoll_event(), count: 64)
     while !isEnding {
       let count = epoll_wait(epoll, &events, Int32(events.count), timeoutMilliseconds)
-      if count == 0 { buffer.release() }
+      if count == 0 { mover.buffer.release() }
       watch.began()
       var hasOrders = false
       var bytes = 0
@@ -75,6 +76,7 @@ final class PumpState: @unchecked Sendable {
       }
       if !blocked.isEmpty { giveUp() }
       if hasOrders { takeOrders() }
+      mover.mark.clear()
       if bytes > 0 { rest(after: bytes) }
       watch.rested()
     }
@@ -88,7 +90,7 @@ final class PumpState: @unchecked Sendable {
       let left = limit + Self.patienceNanoseconds - SystemClock.monotonicNanoseconds
       return Int32(clamping: max(0, left / 1_000_000 + 1))
     }
-    return buffer.isUsed ? 500 : -1
+    return mover.buffer.isUsed ? 500 : -1
   }
 
   /// Lets busy streams fill their pipes for a moment: fewer wake-ups, and processes that are not disturbed.
@@ -108,11 +110,12 @@ final class PumpState: @unchecked Sendable {
     for order in orders.take() {
       switch order {
       case .add(let stream): add(stream)
+      case .begin: begin()
       case .prepare(let streams): for stream in streams { stream.file?.prepare() }
       case .restart(let streams):
         for stream in streams {
           empty(stream)
-          stream.restart(taps)
+          mover.restart(stream)
         }
       case .remove(let streams, let completion):
         for stream in streams { remove(stream) }
@@ -129,6 +132,8 @@ final class PumpState: @unchecked Sendable {
       case .end(let completion):
         for case .stream(let stream) in Array(items.values) { empty(stream) }
         writeOwnLog()
+        mover.mark.clear()
+        if waitingStreams == nil { mover.mark.unlink() }
         isEnding = true
         completion.finish()
       }
@@ -137,6 +142,18 @@ final class PumpState: @unchecked Sendable {
 
   private func add(_ stream: OutputStream) {
     if let path = stream.specification.file { stream.file = file(path, stream.specification) }
+    mover.inherit(stream)
+    if waitingStreams == nil { read(stream) } else { waitingStreams?.append(stream) }
+  }
+
+  /// All streams are there of which another supervisor may have known.
+  private func begin() {
+    mover.mark.reset()
+    for stream in waitingStreams ?? [] { read(stream) }
+    waitingStreams = nil
+  }
+
+  private func read(_ stream: OutputStream) {
     stream.number = register(.stream(stream), stream.pipe.descriptor, events: UInt32(bh_epoll_in()))
     tellGuard()
   }
@@ -147,8 +164,12 @@ final class PumpState: @unchecked Sendable {
 
   /// Streams that name the same file share it.
   private func file(_ path: String, _ specification: OutputSpecification) -> LogFile {
-    if let known = files[path] { return known }
+    if let known = files[path] {
+      known.sources += 1
+      return known
+    }
     let file = LogFile(path: path, sizeMax: specification.sizeMax, backups: specification.backups)
+    file.sources = 1
     files[path] = file
     return file
   }
@@ -160,8 +181,8 @@ final class PumpState: @unchecked Sendable {
     tellGuard()
     guard let file = stream.file else { return }
     stream.file = nil
-    let isShared = ownFiles.contains { $0 === file } || !streams(of: file).isEmpty
-    if !isShared, !file.isBlocked { files[file.path] = nil }
+    file.sources -= 1
+    if file.sources == 0, !file.isBlocked { files[file.path] = nil }
   }
 
   private func clear(_ paths: [String], _ cleared: OutputPump.Cleared) {
@@ -235,55 +256,27 @@ final class PumpState: @unchecked Sendable {
   // MARK: - Moving
 
   /// Moves what is in a pipe, but not so much that others wait long.
-  ///
-  /// A line that the end of the buffer cuts goes with its rest, which is in the pipe already: streams that share a log
-  /// do not cut each other's lines.
   /// - Returns: how many bytes.
   private func move(_ stream: OutputStream) -> Int {
     var total = 0
-    var filled = stream.held.count
-    buffer.bytes.copyBytes(from: stream.held)
-    stream.held = []
-    while total < OutputStream.capacityMax {
-      if isFull(stream) { return hold(stream, filled, total + 1) }
-      if stream.file?.isBlocked == true { return hold(stream, filled, total) }
-      let space = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[filled...])
-      let count = read(stream.pipe.descriptor, space.baseAddress, space.count)
-      let isLast = count < space.count
-      filled += max(0, count)
-      let whole = isLast ? filled : wholeLines(filled)
-      if whole > 0 { stream.deliver(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<whole]), to: taps) }
+    while total < OutputStream.capacityMax, stream.file?.isBlocked != true {
+      // Whoever waits for the main loop pauses, as after bytes.
+      if isFull(stream) { return total + 1 }
+      let count = mover.move(stream)
       watch.moved()
-      total += max(0, count)
-      filled -= whole
-      if isLast { break }
-      if let base = buffer.bytes.baseAddress { memmove(base, base + whole, filled) }
+      total += count
+      if count < Self.muchBytes { break }
     }
-    if total >= Self.muchBytes { stream.enlarge() }
-    var left: Int32 = 0
-    if filled > 0, bh_bytes_waiting(stream.pipe.descriptor, &left) != 0 || left == 0 {
-      // There is no rest.
-      stream.deliver(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<filled]), to: taps)
-      filled = 0
+    if total >= Self.muchBytes {
+      stream.enlarge()
+      mover.enlarge()
     }
-    return hold(stream, filled, total)
-  }
-
-  private func isFull(_ stream: OutputStream) -> Bool { stream.isTapped.load(ordering: .relaxed) && taps.isFull }
-
-  /// Keeps the beginning of a line for the next time.
-  private func hold(_ stream: OutputStream, _ count: Int, _ total: Int) -> Int {
-    if count > 0 { stream.held = Array(buffer.bytes[..<count]) }
     // Its last bytes may be what waits.
     if stream.file?.isBlocked == true { block(stream) }
-    buffer.used(total)
     return total
   }
 
-  /// How much of a full buffer ends with a line; all of it where the last line is long.
-  private func wholeLines(_ count: Int) -> Int {
-    buffer.bytes[(count - Self.lineMax)..<count].lastIndex(of: 0x0A).map { $0 + 1 } ?? count
-  }
+  private func isFull(_ stream: OutputStream) -> Bool { stream.isTapped.load(ordering: .relaxed) && taps.isFull }
 
   /// Moves everything that is in a pipe now.
   private func empty(_ stream: OutputStream) {
@@ -294,11 +287,6 @@ final class PumpState: @unchecked Sendable {
       guard count > 0, !stream.isWaiting else { return }
       left -= Int32(clamping: count)
     }
-    guard !stream.held.isEmpty, !isFull(stream), stream.file?.isBlocked != true else { return }
-    let held = stream.held
-    stream.held = []
-    held.withUnsafeBytes { stream.deliver($0, to: taps) }
-    if stream.file?.isBlocked == true { block(stream) }
   }
 
   /// Stops reading a stream whose log takes nothing at present; from now on each piece of output is told of once.
@@ -320,7 +308,7 @@ final class PumpState: @unchecked Sendable {
   /// - Returns: how many bytes.
   private func relieve(_ stream: OutputStream) -> Int {
     guard let file = stream.file, file.isGivenUp else { return 0 }
-    let count = stream.relieve(through: buffer.bytes)
+    let count = stream.relieve(through: mover.buffer.bytes)
     if count > 0 { file.lose(count, "it takes nothing") }
     return count
   }

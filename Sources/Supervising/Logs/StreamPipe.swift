@@ -15,7 +15,7 @@ final class StreamPipe: Sendable {
   /// nil where it has no name.
   let path: String?
   private let writing: Int32?
-  private let identity: (device: dev_t, number: ino_t)
+  let identity: FileIdentity
 
   /// Opens the pipe of that name, and makes it where it is not there.
   ///
@@ -37,9 +37,7 @@ final class StreamPipe: Sendable {
       self.path = nil
       writing = ends[1]
     }
-    var status = stat()
-    fstat(descriptor, &status)
-    identity = (status.st_dev, status.st_ino)
+    identity = FileIdentity(of: descriptor)
     if let owner, geteuid() == 0 { fchown(descriptor, owner.uid, owner.gid) }
   }
 
@@ -54,7 +52,7 @@ final class StreamPipe: Sendable {
     if let path {
       let opened = bh_open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0)
       if opened >= 0 {
-        if isSame(opened) { return opened }
+        if FileIdentity(of: opened) == identity { return opened }
         close(opened)
       }
     }
@@ -67,11 +65,6 @@ final class StreamPipe: Sendable {
 
   /// Takes its name away.
   func unlink() { if let path { _ = Glibc.unlink(path) } }
-
-  private func isSame(_ other: Int32) -> Bool {
-    var status = stat()
-    return fstat(other, &status) == 0 && status.st_dev == identity.device && status.st_ino == identity.number
-  }
 
   private static func open(_ path: String) throws(SystemError) -> Int32 {
     var status = stat()
