@@ -1,5 +1,6 @@
 #include "clinux.h"
 
+#include <malloc.h>
 #include <sched.h>
 #include <syslog.h>
 
@@ -218,3 +219,11 @@ int bh_reexecute(const char *path, char *const *argv, char *const *envp, int fir
   if (second >= 0) fcntl(second, F_SETFD, FD_CLOEXEC);
   return error;
 }
+
+void bh_heap_options(int arenas, int mapped_bytes, int trim_bytes) {
+  mallopt(M_ARENA_MAX, arenas);
+  mallopt(M_MMAP_THRESHOLD, mapped_bytes);
+  mallopt(M_TRIM_THRESHOLD, trim_bytes);
+}
+
+void bh_heap_trim(void) { malloc_trim(0); }

@@ -6,7 +6,6 @@
 #include <simdjson.h>
 
 #include <cstring>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,38 +23,50 @@ struct Binding {
   int64_t tick;
 };
 
-// Tokens and what they are bound to: open addressing over a power of two, never more than half full.
+// Tokens and what they are bound to: open addressing over a power of two, never more than half full. The texts lie one
+// behind the other.
 class Bindings {
  public:
   Bindings() : slots(1024) {}
 
   Binding find(string_view token) const {
-    const Slot &slot = slots[place(token)];
-    return slot.text.empty() ? Binding{-1, 0} : slot.binding;
+    const Slot &slot = slots[place(token, hash(token))];
+    return slot.size == 0 ? Binding{-1, 0} : Binding{slot.book, ticks[slot.tick]};
   }
 
+  // A token is no longer than 65,535 bytes; there are as few ticks as the venue has grids.
   void bind(string_view token, Binding binding) {
-    Slot *slot = &slots[place(token)];
-    if (slot->text.empty()) {
+    uint16_t tick = tick_number(binding.tick);
+    if (token.size() > UINT16_MAX || tick == ticks.size()) return;
+    uint64_t hashed = hash(token);
+    Slot *slot = &slots[place(token, hashed)];
+    if (slot->size == 0) {
       if (++used * 2 > slots.size()) {
         grow();
-        slot = &slots[place(token)];
+        slot = &slots[place(token, hashed)];
       }
-      texts.emplace_back(token);
-      *slot = {hash(token), texts.back(), binding};
+      slot->check = static_cast<uint32_t>(hashed >> 32);
+      slot->start = static_cast<uint32_t>(texts.size());
+      slot->size = static_cast<uint16_t>(token.size());
+      texts.append(token);
     }
-    slot->binding = binding;
+    slot->book = binding.book;
+    slot->tick = tick;
   }
 
  private:
+  // Empty where it has no size.
   struct Slot {
-    uint64_t hash = 0;
-    string_view text;
-    Binding binding = {-1, 0};
+    uint32_t check = 0;  // the upper half of the hash
+    uint32_t start = 0;
+    int32_t book = -1;
+    uint16_t size = 0;
+    uint16_t tick = 0;
   };
 
   std::vector<Slot> slots;
-  std::deque<std::string> texts;
+  std::string texts;
+  std::vector<int64_t> ticks;
   size_t used = 0;
 
   // Tokens are random digits: words that are turned against each other and mixed once at the end tell them apart.
@@ -74,11 +85,20 @@ class Bindings {
     return hash ^ hash >> 32;
   }
 
+  uint16_t tick_number(int64_t tick) {
+    size_t number = 0;
+    while (number < ticks.size() && ticks[number] != tick) number++;
+    if (number == ticks.size() && number < UINT16_MAX) ticks.push_back(tick);
+    return static_cast<uint16_t>(number);
+  }
+
+  string_view text(const Slot &slot) const { return {texts.data() + slot.start, slot.size}; }
+
   // Where the token is, or where it would be.
-  size_t place(string_view token) const {
-    uint64_t wanted = hash(token);
-    size_t place = wanted & (slots.size() - 1);
-    while (!slots[place].text.empty() && (slots[place].hash != wanted || slots[place].text != token))
+  size_t place(string_view token, uint64_t hashed) const {
+    uint32_t check = static_cast<uint32_t>(hashed >> 32);
+    size_t place = hashed & (slots.size() - 1);
+    while (slots[place].size != 0 && (slots[place].check != check || text(slots[place]) != token))
       place = (place + 1) & (slots.size() - 1);
     return place;
   }
@@ -87,7 +107,7 @@ class Bindings {
     std::vector<Slot> old(slots.size() * 2);
     old.swap(slots);
     for (const Slot &slot : old)
-      if (!slot.text.empty()) slots[place(slot.text)] = slot;
+      if (slot.size != 0) slots[place(text(slot), hash(text(slot)))] = slot;
   }
 };
 

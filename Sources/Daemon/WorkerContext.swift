@@ -33,6 +33,7 @@ public struct WorkerContext: Sendable {
     defaultName: String, arguments: [String] = Array(CommandLine.arguments.dropFirst()),
     environment: [String: String] = Environment.current
   ) throws -> WorkerContext {
+    Footprint.keepSmall()
     var path = environment["BULKHEAD_CONF"] ?? "supervisor.conf"
     var name = environment["BULKHEAD_NAME"] ?? environment["SUPERVISOR_PROCESS_NAME"] ?? defaultName
     var others: [String] = []

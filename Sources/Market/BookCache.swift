@@ -72,8 +72,8 @@ public typealias BookIndex = Int
 ///
 /// Levels lie worst first, so that the best is last, where most changes land, and where the venue's own order puts it.
 /// A snapshot replaces, a delta changes; a delta for a book without a snapshot is dropped. Memory is one header of a
-/// cache line for each book and 16 bytes for each level, in blocks that double; nothing is allocated for a change
-/// that fits its block. Not thread-safe: it belongs to one poll loop.
+/// cache line for each book and 16 bytes for each level, in blocks that are at most a quarter too large; nothing is
+/// allocated for a change that fits its block. Not thread-safe: it belongs to one poll loop.
 public struct BookCache: ~Copyable {
   @usableFromInline var headers: UnsafeMutablePointer<BookHeader>
   @usableFromInline var levels: UnsafeMutablePointer<Level>
@@ -82,7 +82,7 @@ public struct BookCache: ~Copyable {
   private var levelCapacity: Int
   private var levelsUsed = 0
   /// Released blocks by size class, each a stack of starts.
-  private var free: [[Int32]] = Array(repeating: [], count: 16)
+  private var free: [[Int32]] = Array(repeating: [], count: 49)
   /// How many books there are.
   public private(set) var count = 0
 
@@ -274,19 +274,23 @@ public struct BookCache: ~Copyable {
     markStale(book)
   }
 
-  /// Says that nothing changed at the venue: the book was seen to be right at `time`.
-  public mutating func confirm(_ book: BookIndex, at time: Timestamp) {
-    precondition(book >= 0 && book < count, "no book \(book)")
-    headers[book].receivedAt = time
-  }
-
   // MARK: - Blocks of levels
 
-  private static func capacity(ofClass sizeClass: UInt8) -> Int { 4 << Int(sizeClass) }
+  /// Four classes in each doubling: 4, 5, 6, 7, 8, 10, 12, 14, 16, 20 and so on up to 16,384.
+  private static func capacity(ofClass sizeClass: UInt8) -> Int {
+    (4 + Int(sizeClass & 3)) << Int(sizeClass >> 2)
+  }
+
+  /// The smallest class whose blocks have room for so many levels.
+  private static func sizeClass(for wanted: Int) -> UInt8 {
+    guard wanted > 4 else { return 0 }
+    let doublings = Int.bitWidth - 3 - (wanted - 1).leadingZeroBitCount
+    let quarter = (wanted - 1) >> doublings
+    return UInt8(doublings * 4 + quarter - 3)
+  }
 
   private mutating func allocate(_ wanted: Int) -> (start: Int32, sizeClass: UInt8) {
-    var sizeClass: UInt8 = 0
-    while BookCache.capacity(ofClass: sizeClass) < wanted { sizeClass += 1 }
+    let sizeClass = BookCache.sizeClass(for: wanted)
     if let start = free[Int(sizeClass)].popLast() { return (start, sizeClass) }
     let size = BookCache.capacity(ofClass: sizeClass)
     if levelsUsed + size > levelCapacity {

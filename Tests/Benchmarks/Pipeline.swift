@@ -137,6 +137,12 @@ final class Pipeline {
     return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(getpagesize()) : 0
   }
 
+  /// The same after some seconds in which the venue tells nothing new.
+  func settledIngestorMemory(seconds: Double) -> Int {
+    _ = venue.serve(until: { false }, seconds: seconds)
+    return ingestorMemory()
+  }
+
   /// Ends both.
   func stop() {
     scanner.stop()

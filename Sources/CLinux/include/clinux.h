@@ -157,4 +157,10 @@ static inline int bh_set_passcred(int fd) {
 static inline int bh_become_subreaper(void) { return bh_prctl(PR_SET_CHILD_SUBREAPER, 1); }
 // Takes the file for this process alone, or fails at once. flock(2).
 static inline int bh_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
+
+// How many arenas the heap has at most, from which size on a block is mapped by itself, and how much may be free at the
+// heap's end. mallopt(3).
+void bh_heap_options(int arenas, int mapped_bytes, int trim_bytes);
+// Gives all whole pages of the heap that are free back to the system. malloc_trim(3).
+void bh_heap_trim(void);
 #endif

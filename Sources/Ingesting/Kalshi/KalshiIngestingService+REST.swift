@@ -39,7 +39,7 @@ extension KalshiIngestingService {
     }
   }
 
-  private func ticker(of book: BookIndex) -> String { markets.entries[markets.entryOfBook[book]].market.id }
+  private func ticker(of book: BookIndex) -> String { markets.market(markets.entry(of: book)).id }
 
   // MARK: - Fees
 

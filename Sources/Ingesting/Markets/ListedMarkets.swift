@@ -2,11 +2,23 @@ internal import Bus
 internal import Market
 internal import Venues
 
+/// A market as a venue's catalogue describes it.
+protocol ListedMarket: Sendable {
+  var id: String { get }
+  /// What decides which shard has it.
+  var shardKey: String { get }
+  var isClosed: Bool { get }
+}
+
 /// A market of an ingestor with its books.
 protocol ListedEntry {
-  var market: PredictionMarket { get }
+  associatedtype Books: RandomAccessCollection<BookIndex>
+
   /// The handles of its outcomes' books; none before it has any.
-  var books: [BookIndex] { get }
+  var books: Books { get }
+  var isClosed: Bool { get }
+  /// When it ends; nil where the venue does not say.
+  var endsAt: Timestamp? { get }
   /// Whether it is this shard's; one that is not keeps its place, so that its handles stay its own.
   var isOwned: Bool { get }
   /// The term under which it is owned.
@@ -15,18 +27,18 @@ protocol ListedEntry {
 
 /// The markets of a venue's catalogue with their books: the core of an ingestor of prediction markets.
 protocol ListedMarkets: AnyObject {
-  /// A market as the venue's catalogue describes it.
-  associatedtype Listed: Sendable
+  associatedtype Listed: ListedMarket
   associatedtype Entry: ListedEntry
 
   var entries: [Entry] { get }
-  /// The place of the market that each book belongs to.
-  var entryOfBook: [Int] { get }
   var ownedCount: Int { get }
   /// Whether the venue said that its catalogue changed.
   var metadataChanged: Bool { get set }
 
-  static func market(_ listed: Listed) -> PredictionMarket
+  /// The market of an entry as it stands now.
+  func market(_ place: Int) -> PredictionMarket
+  /// The entry that a book belongs to.
+  func entry(of book: BookIndex) -> Int
   /// What is known of a market, as the catalogue would say it.
   func listed(_ place: Int) -> Listed
   /// The place of a market that this shard has; nil where it has not.
@@ -64,18 +76,27 @@ extension BookCache {
 extension PolymarketBooks.Entry: ListedEntry {}
 
 extension PolymarketBooks: ListedMarkets {
-  static func market(_ listed: PredictionMarket) -> PredictionMarket { listed }
-  func listed(_ place: Int) -> PredictionMarket { entries[place].market }
+  func listed(_ place: Int) -> PackedListing { PackedListing(market(place)) }
   var bookCount: Int { cache.count }
   var liveBookCount: Int { cache.liveCount }
   func state(of book: BookIndex) -> BookState { cache.header(book).state }
   func writeSnapshot(of book: BookIndex, _ writer: MessagePackWriter) -> Int { cache.writeIfLive(book, writer) }
 }
 
-extension KalshiMarkets.Entry: ListedEntry {}
+extension KalshiMarket: ListedMarket {
+  var id: String { market.id }
+  var shardKey: String { market.shardKey }
+  var isClosed: Bool { market.isClosed }
+}
+
+extension KalshiMarkets.Entry: ListedEntry {
+  var isClosed: Bool { market.isClosed }
+  var endsAt: Timestamp? { market.endsAt }
+}
 
 extension KalshiMarkets: ListedMarkets {
-  static func market(_ listed: KalshiMarket) -> PredictionMarket { listed.market }
+  func market(_ place: Int) -> PredictionMarket { entries[place].market }
+  func entry(of book: BookIndex) -> Int { entryOfBook[book] }
   func listed(_ place: Int) -> KalshiMarket { KalshiMarket(market: entries[place].market, grid: entries[place].grid) }
   var bookCount: Int { cache.count }
   var liveBookCount: Int { cache.liveCount }

@@ -54,10 +54,9 @@ extension MarketIngestingService {
     var ids: Set<String> = []
     desk.foreign.removeAll(keepingCapacity: true)
     for listed in listing.markets {
-      let market = Markets.market(listed)
-      guard ids.insert(market.id).inserted else { continue }
-      let owned = markets.ownedPlace(of: market.id)
-      let term = shards.term(ofKey: market.shardKey)
+      guard ids.insert(listed.id).inserted else { continue }
+      let owned = markets.ownedPlace(of: listed.id)
+      let term = shards.term(ofKey: listed.shardKey)
       if !isOwn(term: term, isKnown: owned != nil) {
         desk.foreign.append(listed)
         // While others take, what they are to have stays here.
@@ -69,7 +68,7 @@ extension MarketIngestingService {
       let (place, change) = markets.adopt(listed, term: term ?? 0, desk.batch)
       switch change {
       case .same: continue
-      case .added: if !market.isClosed { added.append(place) }
+      case .added: if !listed.isClosed { added.append(place) }
       case .changed: break
       case .closed: gone.append(place)
       }
@@ -89,6 +88,7 @@ extension MarketIngestingService {
     drop(refiled)
     desk.catalogueAt = desk.listingRequestedAt
     keepConnections(SystemClock.monotonicNanoseconds)
+    shrinkLater()
     if !desk.isReady { becomeReady(with: added, pages: listing.pageCount) }
   }
 
@@ -127,7 +127,7 @@ extension MarketIngestingService {
       plan.phase == .take
       ? []
       : markets.entries.indices.filter {
-        markets.entries[$0].isOwned && shards.term(ofKey: markets.entries[$0].market.shardKey) == nil
+        markets.entries[$0].isOwned && shards.term(ofKey: markets.market($0).shardKey) == nil
       }
     drop(dropped)
     if taken > 0 || !dropped.isEmpty { logPlan(taken: "\(taken)", dropped: "\(dropped.count)") }
@@ -137,19 +137,18 @@ extension MarketIngestingService {
     var taken: [Int] = []
     var others: [Markets.Listed] = []
     for listed in desk.foreign {
-      let market = Markets.market(listed)
-      guard let term = shards.term(ofKey: market.shardKey) else {
+      guard let term = shards.term(ofKey: listed.shardKey) else {
         others.append(listed)
         continue
       }
       // What is still here from before was never dropped.
-      guard markets.ownedPlace(of: market.id) == nil else { continue }
+      guard markets.ownedPlace(of: listed.id) == nil else { continue }
       taken.append(markets.adopt(listed, term: term, desk.batch).place)
     }
     desk.foreign = others
     guard !taken.isEmpty else { return 0 }
     desk.taken += UInt64(taken.count)
-    let open = taken.filter { !markets.entries[$0].market.isClosed }
+    let open = taken.filter { !markets.entries[$0].isClosed }
     desk.unsettled.formUnion(open.flatMap { markets.entries[$0].books })
     publishMarkets(taken)
     publishBatch()
@@ -180,7 +179,7 @@ extension MarketIngestingService {
       let state = markets.state(of: book)
       guard state != .live, state != .closed else { return false }
       // The venue tells nothing more of a market that has ended.
-      return markets.entries[markets.entryOfBook[book]].market.endsAt.map { $0 > time } ?? true
+      return markets.entries[markets.entry(of: book)].endsAt.map { $0 > time } ?? true
     }
     if desk.unsettled.isEmpty { confirm(now) }
   }

@@ -75,7 +75,7 @@ extension MarketIngestingService {
   func writeHistory(isLast: Bool = false) {
     var batch = HistoryBatch(time: SystemClock.now)
     let some = isLast ? history.places[...] : history.places.prefix(marketsPerBatch)
-    batch.markets = some.map { markets.entries[$0].market }
+    batch.markets = some.map { markets.market($0) }
     history.places.removeFirst(some.count)
     // A trade finds its market by its token: the markets go first.
     if history.places.isEmpty {
@@ -162,8 +162,9 @@ extension MarketIngestingService {
   private func missingSince(_ trades: [Trade], _ missed: MissedTrades) -> [String: Timestamp] {
     let named = Set(trades.map(\.instrument.symbol))
     var since: [String: Timestamp] = [:]
-    for entry in markets.entries where entry.isOwned {
-      for (outcome, book) in zip(entry.market.outcomes, entry.books) where named.contains(outcome.token) {
+    for place in markets.entries.indices where markets.entries[place].isOwned {
+      for (outcome, book) in zip(markets.market(place).outcomes, markets.entries[place].books)
+      where named.contains(outcome.token) {
         if let index = connection(of: book) { since[outcome.token] = missed.streams[index] }
       }
     }

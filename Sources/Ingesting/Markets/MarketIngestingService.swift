@@ -32,6 +32,8 @@ struct MarketDesk<Listed: Sendable> {
   var taken: UInt64 = 0
   var dropped: UInt64 = 0
   var nextCheckAt: Int64 = 0
+  /// When memory that a listing or a snapshot needed is given back; nil where there was none.
+  var shrinkDueAt: Int64?
   var snapshots: [SnapshotInProgress] = []
 
   init<Letter>(_ loop: IngestingLoop<Letter>, refreshNanoseconds: Int64) {
@@ -109,9 +111,16 @@ extension MarketIngestingService {
       // A sign of life, even when no book changes: a subscriber sees a gap at its end within a second.
       desk.batch.publish(on: publisher, desk.bookTopic)
       publishHealth(ownHealth)
+      if let due = desk.shrinkDueAt, now >= due {
+        desk.shrinkDueAt = nil
+        Footprint.shrink()
+      }
     }
     work(now)
   }
+
+  /// Gives memory back when what has just been done is over, and not again until then.
+  func shrinkLater() { desk.shrinkDueAt = SystemClock.monotonicNanoseconds + 3_000_000_000 }
 
   private var ownHealth: [String: Int64] {
     var values = counted
@@ -151,7 +160,8 @@ extension MarketIngestingService {
     writer.array(owned.count)
     for place in owned {
       let entry = markets.entries[place]
-      MarketMessage(market: entry.market, books: entry.books.map { UInt32($0) }, term: entry.term).encode(writer)
+      MarketMessage(market: markets.market(place), books: entry.books.map { UInt32($0) }, term: entry.term).encode(
+        writer)
     }
   }
 
@@ -177,6 +187,7 @@ extension MarketIngestingService {
     } else {
       publisher.endSnapshot(snapshot.request)
       desk.snapshots.removeFirst()
+      shrinkLater()
       return !desk.snapshots.isEmpty
     }
     desk.snapshots[0] = snapshot

@@ -6,25 +6,25 @@ internal import Venues
 extension PolymarketBooks {
   /// The place of a market that this shard has, or nil.
   package func ownedPlace(of id: String) -> Int? {
-    guard let place = entryIndex[id], entries[place].isOwned else { return nil }
+    guard let place = place(of: id), entries[place].isOwned else { return nil }
     return place
   }
 
   /// Takes a market that this shard has had before; its books want a snapshot.
-  func takeBack(_ place: Int, _ market: PredictionMarket, _ term: UInt64) -> (place: Int, change: MarketChange) {
+  func takeBack(_ place: Int, _ listed: PackedListing, _ term: UInt64) -> (place: Int, change: MarketChange) {
     entries[place].isOwned = true
     entries[place].term = term
     ownedCount += 1
     if entries[place].books.isEmpty {
-      entries[place].market = market
-      entries[place].listedTick = market.tick
+      list(listed, at: place)
+      entries[place].tick = listed.tick
       addBooks(of: place)
       return (place, .added)
     }
-    let result = reopen(place, market)
-    guard market.isClosed else { return result }
+    let result = reopen(place, listed)
+    guard listed.isClosed else { return result }
     for book in entries[place].books {
-      parser.unbind(token: tokens[book])
+      parser.unbind(token: token(of: book))
       cache.close(book)
     }
     return result
@@ -36,7 +36,7 @@ extension PolymarketBooks {
     entries[place].isOwned = false
     ownedCount -= 1
     for book in entries[place].books {
-      parser.unbind(token: tokens[book])
+      parser.unbind(token: token(of: book))
       cache.reset(book)
       wanted.remove(book)
       droppedAt[book] = nil

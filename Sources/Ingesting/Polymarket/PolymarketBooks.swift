@@ -20,39 +20,16 @@ package struct PolymarketCounters {
   package var refused: [String: UInt64] = [:]
 }
 
-/// What became of a market that the catalogue lists.
-package enum MarketChange: Equatable {
-  case added, changed, closed, same
-}
-
 /// The books of all markets of the catalogue, kept by the stream's messages: the pure core of the ingestor.
 ///
 /// Frames and catalogue entries come in; the books change, and what changed is written into a batch for the bus.
 /// Whatever may have made a book wrong marks it stale, and asks for a snapshot of it.
 package final class PolymarketBooks {
-  package struct Entry {
-    package var market: PredictionMarket
-    package var books: [BookIndex]
-    /// The tick that the catalogue last said; the stream may have told a newer one.
-    var listedTick: Price
-    var missedListings = 0
-    /// Whether it was closed because two listings did not name it, rather than by the venue's word.
-    var isMissing = false
-    /// Whether it is this shard's; one that is not keeps its place, so that its handles stay its own.
-    package internal(set) var isOwned = true
-    /// The term under which it is owned.
-    package internal(set) var term: UInt64 = 0
-    /// How many listings running said that it belongs to another shard although the plan did not change.
-    var foreignListings = 0
-  }
-
   package internal(set) var cache = BookCache(books: 4096)
   package internal(set) var entries: [Entry] = []
   /// How many of them are this shard's.
   package internal(set) var ownedCount = 0
-  /// The token of each book, and the entry that it belongs to.
-  package private(set) var tokens: [String] = []
-  package private(set) var entryOfBook: [Int] = []
+  var entryNumbers: [Int32] = []
   package private(set) var counters = PolymarketCounters()
   /// Books that want a snapshot by REST.
   package internal(set) var wanted: Set<BookIndex> = []
@@ -64,7 +41,8 @@ package final class PolymarketBooks {
   package var metadataChanged = false
 
   let parser = PolymarketStreamParser()
-  var entryIndex: [String: Int] = [:]
+  var packed = PackedMarkets()
+  var index = MarketIndex()
   private var bookHash: BookHash
   private let verifiesHash: Bool
   private let tradeAge: TradeAgeFilter
@@ -75,109 +53,13 @@ package final class PolymarketBooks {
     bookHash = BookHash()
   }
 
-  // MARK: - Catalogue
+  /// The entry that a book belongs to.
+  package func entry(of book: BookIndex) -> Int { Int(entryNumbers[book]) }
 
-  /// Takes a market of the catalogue; one that this shard has not, or not any more, is its own from here on, under the
-  /// term.
-  package func adopt(
-    _ market: PredictionMarket, term: UInt64 = 0, _ batch: BookBatch
-  ) -> (place: Int, change: MarketChange) {
-    guard let place = entryIndex[market.id] else {
-      let place = entries.count
-      entries.append(Entry(market: market, books: [], listedTick: market.tick, term: term))
-      entryIndex[market.id] = place
-      ownedCount += 1
-      addBooks(of: place)
-      return (place, .added)
-    }
-    entries[place].missedListings = 0
-    entries[place].foreignListings = 0
-    guard entries[place].isOwned else { return takeBack(place, market, term) }
-    if entries[place].isMissing, !market.isClosed { return reopen(place, market) }
-    let known = entries[place].market
-    var next = market
-    // The stream tells of a new tick at once; the catalogue follows later.
-    if market.tick == entries[place].listedTick { next.tick = known.tick }
-    entries[place].listedTick = market.tick
-    guard next != known, !(known.isClosed && !next.isClosed) else { return (place, .same) }
-    entries[place].market = next
-    if next.isClosed, !known.isClosed {
-      closeBooks(of: place, batch)
-      return (place, .closed)
-    }
-    if entries[place].books.isEmpty, next.outcomes.count == 2 {
-      // A placeholder that has got its tokens.
-      addBooks(of: place)
-      return (place, .added)
-    }
-    if next.tick != known.tick { setTick(next.tick, of: place, batch) }
-    return (place, .changed)
-  }
-
-  func addBooks(of place: Int) {
-    let market = entries[place].market
-    for outcome in market.outcomes where market.outcomes.count == 2 {
-      let book = cache.add(tick: market.tick)
-      entries[place].books.append(book)
-      tokens.append(outcome.token)
-      entryOfBook.append(place)
-      if market.isClosed {
-        cache.close(book)
-      } else {
-        parser.bind(token: outcome.token, book: Int32(book), tick: market.tick)
-      }
-    }
-  }
-
-  /// Takes back a market that was missing in listings and is there again.
-  func reopen(_ place: Int, _ market: PredictionMarket) -> (place: Int, change: MarketChange) {
-    entries[place].isMissing = false
-    entries[place].market = market
-    entries[place].listedTick = market.tick
-    for book in entries[place].books {
-      cache.reset(book)
-      cache.setTick(market.tick, of: book)
-      parser.bind(token: tokens[book], book: Int32(book), tick: market.tick)
-    }
-    return (place, .added)
-  }
-
-  /// Takes a whole listing's ids: what is missing in two listings running is closed.
-  ///
-  /// - Returns: the markets that are closed now.
-  package func sweepMissing(listed: Set<String>, _ batch: BookBatch) -> [Int] {
-    var gone: [Int] = []
-    for place in entries.indices where entries[place].isOwned && !entries[place].market.isClosed {
-      guard !listed.contains(entries[place].market.id) else { continue }
-      entries[place].missedListings += 1
-      guard entries[place].missedListings >= 2 else { continue }
-      entries[place].isMissing = true
-      entries[place].market.isClosed = true
-      entries[place].market.isAcceptingOrders = false
-      closeBooks(of: place, batch)
-      gone.append(place)
-    }
-    return gone
-  }
-
-  private func closeBooks(of place: Int, _ batch: BookBatch) {
-    for book in entries[place].books {
-      parser.unbind(token: tokens[book])
-      cache.close(book)
-      wanted.remove(book)
-      droppedAt[book] = nil
-      batch.closed(book: UInt32(book))
-    }
-  }
-
-  private func setTick(_ tick: Price, of place: Int, _ batch: BookBatch) {
-    entries[place].market.tick = tick
-    for book in entries[place].books {
-      cache.setTick(tick, of: book)
-      parser.bind(token: tokens[book], book: Int32(book), tick: tick)
-      batch.tick(book: UInt32(book), tick)
-      wanted.insert(book)
-    }
+  /// The token that a book is of.
+  package func token(of book: BookIndex) -> String {
+    let entry = entries[self.entry(of: book)]
+    return packed.token(entry.packed, outcome: book - entry.books.lowerBound)
   }
 
   // MARK: - Frames
@@ -200,7 +82,7 @@ package final class PolymarketBooks {
           counters.unknownTokens += 1
           return
         }
-        if let tick, tick != cache.header(Int(book)).tick { setTick(tick, of: entryOfBook[Int(book)], batch) }
+        if let tick, tick != cache.header(Int(book)).tick { setTick(tick, of: entry(of: Int(book)), batch) }
         if verifiesHash, bookHash.form(of: text, claimed: claimed) == nil {
           counters.hashMismatches += 1
           distrust(Int(book), batch)
@@ -210,12 +92,12 @@ package final class PolymarketBooks {
       case .trade(let book, let venueTime, let price, let quantity, let side):
         take(book, venueTime, price, quantity, side, receivedAt)
       case .tick(let book, let tick):
-        if book >= 0 { setTick(tick, of: entryOfBook[Int(book)], batch) }
+        if book >= 0 { setTick(tick, of: entry(of: Int(book)), batch) }
       case .metadataChanged: metadataChanged = true
       case .ignored: counters.ignored += 1
       case .refused(let fault, let field, let market):
         refuse(fault, field, market, batch)
-        if fault == .badJSON || entryIndex[market] == nil { isReadable = false }
+        if fault == .badJSON || place(of: market) == nil { isReadable = false }
       }
     }
     return isReadable
@@ -295,7 +177,7 @@ package final class PolymarketBooks {
     }
     counters.trades += 1
     if quantity == nil { counters.tradesWithoutSize += 1 }
-    let instrument = InstrumentID(venue: .polymarket, symbol: tokens[Int(book)])
+    let instrument = InstrumentID(venue: .polymarket, symbol: token(of: Int(book)))
     trades.append(
       Trade(instrument: instrument, price: price, quantity: quantity, takerSide: side, time: venueTime))
   }
@@ -314,7 +196,7 @@ package final class PolymarketBooks {
           "times": "\(seen + 1)",
         ])
     }
-    if let place = entryIndex[market] {
+    if let place = place(of: market) {
       for book in entries[place].books { distrust(book, batch) }
     }
   }
@@ -343,11 +225,8 @@ package final class PolymarketBooks {
 
   /// The book that a snapshot is of, or nil where it is not known here.
   package func place(of snapshot: BookSnapshot) -> BookIndex? {
-    guard let place = ownedPlace(of: snapshot.marketID),
-      let outcome = entries[place].market.outcomes.firstIndex(where: { $0.token == snapshot.instrument.symbol }),
-      outcome < entries[place].books.count
-    else { return nil }
-    return entries[place].books[outcome]
+    guard let place = ownedPlace(of: snapshot.marketID) else { return nil }
+    return entries[place].books.first { token(of: $0) == snapshot.instrument.symbol }
   }
 
   /// Takes a book that was fetched by REST; one that the stream has replaced meanwhile stays.
@@ -356,7 +235,7 @@ package final class PolymarketBooks {
   /// thrown away, and asked for again.
   package func take(_ snapshot: BookSnapshot, receivedAt: Timestamp, _ batch: BookBatch) {
     guard let book = place(of: snapshot) else { return }
-    let place = entryOfBook[book]
+    let place = entry(of: book)
     guard cache.header(book).state != .live else { return }
     if let dropped = droppedAt[book], dropped > snapshot.venueTime {
       counters.oldSnapshots += 1
@@ -374,7 +253,7 @@ package final class PolymarketBooks {
   /// Takes a book that REST told, in the place of whatever is known: the stream has been proved wrong, or is down.
   package func correct(_ snapshot: BookSnapshot, receivedAt: Timestamp, _ batch: BookBatch) {
     guard let book = place(of: snapshot), cache.header(book).state != .closed else { return }
-    if let tick = snapshot.tick, tick != cache.header(book).tick { setTick(tick, of: entryOfBook[book], batch) }
+    if let tick = snapshot.tick, tick != cache.header(book).tick { setTick(tick, of: entry(of: book), batch) }
     snapshot.bids.withUnsafeBufferPointer { bids in
       snapshot.asks.withUnsafeBufferPointer { asks in
         replace(book, bids, asks, snapshot.venueTime, receivedAt, batch)

@@ -3,16 +3,17 @@ internal import Market
 internal import Venues
 
 extension PolymarketIngestingService {
-  var listing: @Sendable () async throws(VenueError) -> CatalogueListing<PredictionMarket> {
+  var listing: @Sendable () async throws(VenueError) -> CatalogueListing<PackedListing> {
     let rest = self.rest
     return { () async throws(VenueError) in
       let listing = try await rest.markets()
-      return CatalogueListing(markets: listing.markets, rejected: listing.rejected, pageCount: listing.pageCount)
+      return CatalogueListing(
+        markets: listing.markets.map { PackedListing($0) }, rejected: listing.rejected, pageCount: listing.pageCount)
     }
   }
 
   func fetch(_ books: [BookIndex]) -> @Sendable () async throws(VenueError) -> BookListing {
-    let (rest, tokens) = (rest, books.map { markets.tokens[$0] })
+    let (rest, tokens) = (rest, books.map { markets.token(of: $0) })
     return { () async throws(VenueError) in try await rest.books(tokens: tokens) }
   }
 

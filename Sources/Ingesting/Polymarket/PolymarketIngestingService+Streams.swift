@@ -69,7 +69,7 @@ extension PolymarketIngestingService {
   }
 
   private func tokenList(_ some: [BookIndex]) -> String {
-    some.map { "\"\(markets.tokens[$0])\"" }.joined(separator: ",")
+    some.map { "\"\(markets.token(of: $0))\"" }.joined(separator: ",")
   }
 
   private func subscribe(_ index: Int, _ some: [BookIndex], isFirst: Bool) {

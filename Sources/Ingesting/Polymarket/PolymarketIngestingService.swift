@@ -6,7 +6,7 @@ internal import Web
 
 /// What other threads hand to the ingestor's loop.
 enum PolymarketLetter: Sendable {
-  case listing(Result<CatalogueListing<PredictionMarket>, VenueError>)
+  case listing(Result<CatalogueListing<PackedListing>, VenueError>)
   case connected(connection: Int, attempt: Int, Result<WebSocketPeer, WebSocketError>)
   case books(Result<BookListing, VenueError>, asked: [BookIndex], requestedAt: Int64)
   case sampled(Result<BookListing, VenueError>)
@@ -26,7 +26,7 @@ struct PolymarketConnection: IngestingConnection {
 final class PolymarketIngestingService: SampledIngestingService {
   let loop: IngestingLoop<PolymarketLetter>
   let markets: PolymarketBooks
-  var desk: MarketDesk<PredictionMarket>
+  var desk: MarketDesk<PackedListing>
   var sampling: SampleDesk
   var history: HistoryDesk
   var connections: [PolymarketConnection] = []
@@ -83,7 +83,7 @@ final class PolymarketIngestingService: SampledIngestingService {
     -> PolymarketLetter
   { .connected(connection: index, attempt: attempt, result) }
 
-  static func listed(_ result: Result<CatalogueListing<PredictionMarket>, VenueError>) -> PolymarketLetter {
+  static func listed(_ result: Result<CatalogueListing<PackedListing>, VenueError>) -> PolymarketLetter {
     .listing(result)
   }
 

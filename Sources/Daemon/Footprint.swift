@@ -1,17 +1,34 @@
 internal import CLinux
-internal import Daemon
 
 #if canImport(Glibc)
   internal import Glibc
 #endif
 
-/// How much memory an idle supervisor holds.
-enum Footprint {
+/// How much memory a process holds that it does not need.
+public enum Footprint {
+  /// Keeps the heap from growing around holes: two arenas, and large blocks mapped one by one, so that each goes back
+  /// to the system when it is freed.
+  ///
+  /// Call it before the first thread is started.
+  ///
+  /// The corresponding C function is `mallopt`.
+  static func keepSmall() {
+    bh_heap_options(2, 256 << 10, 1 << 20)
+  }
+
+  /// Gives back what was needed once: free pages of the heap, and pages of programs and libraries.
+  ///
+  /// Takes a few milliseconds. The corresponding C function is `malloc_trim`.
+  public static func shrink() {
+    bh_heap_trim()
+    release()
+  }
+
   /// Lets go of the pages of programs and libraries that only the start needed.
   ///
   /// They are clean copies of files: one that is wanted again comes from the page cache. What was written to (relocated
   /// tables among it) has become anonymous memory, and is left alone. The corresponding C function is `madvise` with `MADV_DONTNEED`.
-  static func release() {
+  public static func release() {
     guard let bytes = try? readFile("/proc/self/smaps", sizeMax: 8 << 20) else { return }
     var range: (start: UInt, end: UInt)?
     var clean: [(start: UInt, end: UInt)] = []
