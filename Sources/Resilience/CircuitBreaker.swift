@@ -112,6 +112,11 @@ public struct CircuitBreaker: Hashable, Sendable {
     }
   }
 
+  /// A request that was admitted has told nothing: where it was the probe, the next one is.
+  public mutating func withdraw() {
+    if state == .halfOpen { state = .open }
+  }
+
   private mutating func open(_ now: Int64) {
     let doublings = min(openings, 30)
     let (grown, overflow) = policy.pauseNanoseconds.multipliedReportingOverflow(by: 1 << doublings)

@@ -1,48 +1,34 @@
 internal import Synchronization
 
 /// What an error says about the venue.
-public struct GateVerdict: Hashable, Sendable {
-  /// Whether the venue failed: a timeout, a lost connection, a 5xx, an answer that is none.
-  ///
-  /// A request that it refused for good reason is no failure of its.
-  public var isVenueFault: Bool
-  /// How long it asks us to wait, in nanoseconds; 0 where it does not.
-  public var waitNanoseconds: Int64
-
-  /// A verdict by its parts.
-  public init(isVenueFault: Bool, waitNanoseconds: Int64 = 0) {
-    self.isVenueFault = isVenueFault
-    self.waitNanoseconds = waitNanoseconds
-  }
+public enum GateVerdict: Hashable, Sendable {
+  /// The venue failed: a timeout, a lost connection, a 5xx, an answer that is none.
+  case failed
+  /// It answered: a request that it refused for good reason is no failure of its.
+  case answered
+  /// It was not asked: the request was held back on our side.
+  case notSent
 }
 
-/// A request that was not sent.
-public enum GateClosed: Error, Hashable, CustomStringConvertible {
-  /// The venue has failed too often.
-  case breakerOpen(name: String)
-  /// Its turn would come only after so long: the venue has had enough of us, or many others wait.
-  case blocked(name: String, nanoseconds: Int64)
+/// A request that was not sent, because the venue has failed too often.
+public struct BreakerOpen: Error, Hashable, CustomStringConvertible {
+  /// The venue's name.
+  public let name: String
+
+  /// An error by the venue's name.
+  public init(name: String) { self.name = name }
 
   /// For people.
-  public var description: String {
-    switch self {
-    case .breakerOpen(let name): "\(name): the circuit breaker is open"
-    case .blocked(let name, let nanoseconds):
-      "\(name): no request is due for another \(nanoseconds / 1_000_000_000) s"
-    }
-  }
+  public var description: String { "\(name): the circuit breaker is open" }
 }
 
-/// The way of all requests to one venue: its rate limit, then its circuit breaker, then the limit of one attempt.
+/// The way of all requests to one venue: its circuit breaker, then the limit of one attempt.
 ///
-/// Safe to use from any task.
+/// How many requests a venue gets is not decided here but where they are sent, by what each of them costs. Safe to use
+/// from any task.
 public final class RequestGate<C: Clock<Duration>>: Sendable {
   private struct State {
-    var limiters: [String: RateLimiter] = [:]
-    var budget: RateLimiter.Budget
     var breaker: CircuitBreaker
-    /// Until when the venue wants nothing, from any bucket: it counts by address.
-    var blockedUntil: Int64 = 0
     var refused: UInt64 = 0
     var sent: UInt64 = 0
     var failed: UInt64 = 0
@@ -51,29 +37,20 @@ public final class RequestGate<C: Clock<Duration>>: Sendable {
   /// Whose it is, for messages.
   public let name: String
   private let clock: C
-  private let start: C.Instant
   private let wall: @Sendable () -> Int64
-  private let patienceNanoseconds: Int64
   private let state: Mutex<State>
 
   /// A gate.
   /// - Parameters:
   ///   - name: for messages.
-  ///   - budget: what the venue allows.
   ///   - breaker: as it was before a restart, or a closed one.
-  ///   - patienceSeconds: a request that would have to wait longer for its turn is not sent at all.
-  ///   - clock: what waiting is measured by.
+  ///   - clock: what the limit of an attempt is measured by.
   ///   - wall: the time of day in nanoseconds since 1970, by which the breaker counts.
-  public init(
-    name: String, budget: RateLimiter.Budget, breaker: CircuitBreaker, patienceSeconds: Int64 = 60, clock: C,
-    wall: @escaping @Sendable () -> Int64
-  ) {
+  public init(name: String, breaker: CircuitBreaker, clock: C, wall: @escaping @Sendable () -> Int64) {
     self.name = name
     self.clock = clock
     self.wall = wall
-    start = clock.now
-    patienceNanoseconds = patienceSeconds * 1_000_000_000
-    state = Mutex(State(budget: budget, breaker: breaker))
+    state = Mutex(State(breaker: breaker))
   }
 
   /// The breaker as it is.
@@ -83,88 +60,47 @@ public final class RequestGate<C: Clock<Duration>>: Sendable {
     state.withLock { ($0.sent, $0.failed, $0.refused) }
   }
 
-  /// Gives all buckets another budget, such as a smaller part when there are more shards.
-  public func setBudget(_ budget: RateLimiter.Budget) {
-    state.withLock { state in
-      state.budget = budget
-      for key in Array(state.limiters.keys) { state.limiters[key]?.budget = budget }
-    }
-  }
-
-  /// Sends a request when its turn has come.
+  /// Sends a request where the breaker lets it.
   /// - Parameters:
-  ///   - cost: what it costs in the venue's units.
-  ///   - bucket: requests of one bucket share a budget; a venue that counts by pair has one for each.
-  ///   - limitNanoseconds: how long the request itself may take; waiting for its turn does not count.
+  ///   - limitNanoseconds: how long it may take.
   ///   - verdict: what an error means.
   ///   - operation: the request; it is cancelled at its limit, and when the caller is.
   /// - Returns: what it returned.
-  /// - Throws: `GateClosed` where it was not sent, `AttemptTimedOut`, `CancellationError`, or what it threw.
+  /// - Throws: `BreakerOpen` where it was not sent, `AttemptTimedOut`, `CancellationError`, or what it threw.
   public func pass<Value: Sendable>(
-    cost: Int64 = 1, bucket: String = "", limitNanoseconds: Int64, verdict: @Sendable (any Error) -> GateVerdict,
+    limitNanoseconds: Int64, verdict: @Sendable (any Error) -> GateVerdict,
     _ operation: @escaping @Sendable () async throws -> Value
   ) async throws -> Value {
-    let wait = try turn(cost: cost, bucket: bucket)
-    if wait > 0 { try await clock.sleep(until: clock.now.advanced(by: .nanoseconds(wait)), tolerance: nil) }
     let isAdmitted = state.withLock { state in
       let isAdmitted = state.breaker.admits(now: wall())
       if isAdmitted { state.sent += 1 } else { state.refused += 1 }
       return isAdmitted
     }
-    guard isAdmitted else { throw GateClosed.breakerOpen(name: name) }
+    guard isAdmitted else { throw BreakerOpen(name: name) }
     do {
       let value = try await limited(limitNanoseconds, clock: clock, operation)
       state.withLock { $0.breaker.succeed() }
       return value
     } catch {
       // Nobody waits for the answer any more: that says nothing about the venue.
-      guard !Task.isCancelled else { throw error }
-      note(error is AttemptTimedOut ? GateVerdict(isVenueFault: true) : verdict(error))
+      note(Task.isCancelled ? nil : error is AttemptTimedOut ? .failed : verdict(error))
       throw error
     }
   }
 
-  private func turn(cost: Int64, bucket: String) throws(GateClosed) -> Int64 {
-    let now = monotonic
-    let (wait, blocked): (Int64, Int64) = state.withLock { state in
-      // A breaker that is open lets nobody wait for a turn that does not come.
-      let isShut = state.breaker.state == .open && wall() < state.breaker.memory.openUntil
-      let blocked = max(0, state.blockedUntil - now)
-      guard !isShut, blocked <= patienceNanoseconds else {
-        state.refused += 1
-        return (0, isShut ? -1 : blocked)
-      }
-      var limiter = state.limiters[bucket] ?? RateLimiter(state.budget, now: now)
-      let wait = max(limiter.take(cost, now: now), blocked)
-      // Who would wait too long takes nothing, so that a queue never grows beyond that.
-      guard wait <= patienceNanoseconds else {
-        state.refused += 1
-        return (0, wait)
-      }
-      state.limiters[bucket] = limiter
-      return (wait, 0)
-    }
-    if blocked < 0 { throw .breakerOpen(name: name) }
-    if blocked > 0 { throw .blocked(name: name, nanoseconds: blocked) }
-    return wait
-  }
-
-  private func note(_ verdict: GateVerdict) {
-    let now = monotonic
+  private func note(_ verdict: GateVerdict?) {
     state.withLock { state in
-      if verdict.isVenueFault {
+      switch verdict {
+      case .failed:
         state.failed += 1
         state.breaker.fail(now: wall())
-      } else {
-        state.breaker.succeed()
+      case .answered: state.breaker.succeed()
+      case .notSent:
+        state.sent -= 1
+        state.refused += 1
+        state.breaker.withdraw()
+      case nil: state.breaker.withdraw()
       }
-      state.blockedUntil = max(
-        state.blockedUntil, now.addingReportingOverflow(max(0, verdict.waitNanoseconds)).partialValue)
     }
-  }
-
-  private var monotonic: Int64 {
-    let (seconds, attoseconds) = start.duration(to: clock.now).components
-    return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
   }
 }

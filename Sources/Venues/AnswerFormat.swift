@@ -1,3 +1,4 @@
+internal import Daemon
 internal import Market
 internal import Web
 
@@ -60,7 +61,7 @@ struct AnswerFormat: Sendable {
       } else {
         isSuccess ? .refused(isTemporary: false) : .status(response.status)
       }
-    let asked = response.headers["Retry-After"].flatMap { Int($0) }.flatMap { $0 >= 0 ? $0 : nil }
+    let asked = RetryAfter.seconds(response.headers, now: SystemClock.now)
     return VenueError(
       venue: venue, kind: kind, problem: problem, cause: cause, retryAfterSeconds: asked ?? refusal.retryAfterSeconds)
   }

@@ -18,6 +18,8 @@ public struct VenueError: Error, Hashable, Sendable, CustomStringConvertible {
     case absent
     /// No answer came: name, connection, encryption, time.
     case unreachable
+    /// It was not sent: the venue's limit, or its wish to be left alone, does not allow it for too long.
+    case heldBack
     /// We were told to stop waiting.
     case cancelled
     /// The request cannot be made: a period that the venue does not have, a wrong base URL.
@@ -56,7 +58,7 @@ public struct VenueError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Says nothing about safety: a request that may have had an effect is not to be sent again blindly.
   public var isRetriable: Bool {
     switch cause {
-    case .unreachable: true
+    case .unreachable, .heldBack: true
     case .status(let code): code == 408 || code == 418 || code == 425 || code == 429 || code >= 500
     case .refused(let isTemporary): isTemporary
     case .malformed, .absent, .cancelled, .impossible: false

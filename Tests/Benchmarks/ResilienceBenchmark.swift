@@ -102,7 +102,7 @@ private final class Day: Sendable {
 
   private func source(_ venue: Venue) -> HistorySource<ManualClock> {
     let gate = RequestGate(
-      name: venue.rawValue, budget: .init(units: 1000, perSeconds: 1),
+      name: venue.rawValue,
       breaker: CircuitBreaker(CircuitBreaker.Policy()), clock: clock
     ) { [self] in now.nanoseconds }
     return HistorySource(venue: venue, gate: gate) { [self] _, span in

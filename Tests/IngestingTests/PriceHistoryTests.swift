@@ -46,8 +46,7 @@ private final class Stage: Sendable {
 
   func gate(_ venue: Venue) -> RequestGate<ManualClock> {
     RequestGate(
-      name: venue.rawValue, budget: .init(units: 1000, perSeconds: 1),
-      breaker: CircuitBreaker(.init(failuresMax: 1000)), clock: clock
+      name: venue.rawValue, breaker: CircuitBreaker(.init(failuresMax: 1000)), clock: clock
     ) { [self] in now.nanoseconds }
   }
 

@@ -114,30 +114,34 @@ private func at(_ seconds: Int64) -> Timestamp { Timestamp(nanoseconds: seconds 
 
 @Suite struct RateLimiterTests {
   @Test func `the burst goes at once, and then the rate holds`() {
-    var limiter = RateLimiter(.init(units: 10, perSeconds: 1), now: 0)
-    for _ in 0..<10 {
-      let result = limiter.take(1, now: 0)
-      #expect(result == 0)
+    let limiter = RateLimiter(units: 10, perSeconds: 1)
+    var state: Int64 = 0
+    func take(_ now: Int64) -> Int64 {
+      let turn = limiter.take(1, fullAt: state, now: now)
+      state = turn.fullAt
+      return turn.waitNanoseconds
     }
-    let result9 = limiter.take(1, now: 0)
-    #expect(result9 == second / 10)
-    let result10 = limiter.take(1, now: 0)
-    #expect(result10 == 2 * second / 10)
-    let result11 = limiter.take(1, now: second / 10 * 3)
-    #expect(result11 == 0)
-    #expect(limiter.delayed == 2)
+    for _ in 0..<10 { #expect(take(0) == 0) }
+    #expect(take(0) == second / 10)
+    #expect(take(0) == 2 * second / 10)
+    #expect(take(second / 10 * 3) == 0)
+    // A bucket that was full for long holds no more than its burst.
+    for _ in 0..<10 { #expect(take(100 * second) == 0) }
+    #expect(take(100 * second) == second / 10)
   }
 
   @Test func `in no window more is sent than the budget allows`() {
-    var limiter = RateLimiter(.init(units: 1200, perSeconds: 60, burst: 50), now: 0)
+    let limiter = RateLimiter(units: 1200, perSeconds: 60, burst: 50)
+    var state: Int64 = 0
     var generator = SystemRandomNumberGenerator()
     var now: Int64 = 0
     var sent: [(time: Int64, cost: Int64)] = []
     for _ in 0..<5000 {
       now += Int64.random(in: 0...40_000_000, using: &generator)
       let cost = Int64.random(in: 1...5, using: &generator)
-      let wait = limiter.take(cost, now: now)
-      now += wait
+      let turn = limiter.take(cost, fullAt: state, now: now)
+      state = turn.fullAt
+      now += turn.waitNanoseconds
       sent.append((now, cost))
     }
     var start = 0
@@ -152,21 +156,11 @@ private func at(_ seconds: Int64) -> Timestamp { Timestamp(nanoseconds: seconds 
     }
   }
 
-  @Test func `a block holds everything back until it is over`() {
-    var limiter = RateLimiter(.init(units: 10, perSeconds: 1), now: 0)
-    limiter.block(nanoseconds: 30 * second, now: 5 * second)
-    let result12 = limiter.take(1, now: 6 * second)
-    #expect(result12 == 29 * second)
-    let result13 = limiter.take(1, now: 35 * second)
-    #expect(result13 == 0)
-  }
-
-  @Test func `shards share a budget`() {
-    let budget = RateLimiter.Budget(units: 100, perSeconds: 10)
-    let part = budget.part(of: 4)
-    #expect(part.milliUnitsPerSecond * 4 == budget.milliUnitsPerSecond)
-    #expect(part.burst * 4 == budget.burst)
-    #expect(budget.part(of: 1000).burst == 1)
+  @Test func `a cost beyond the burst is taken as the burst, and an uneven rate is rounded against us`() {
+    let limiter = RateLimiter(units: 3, perSeconds: 1)
+    let first = limiter.take(1000, fullAt: 0, now: 0)
+    #expect(first.waitNanoseconds == 0 && first.fullAt == second + 2)
+    #expect(limiter.take(1, fullAt: first.fullAt, now: 0).waitNanoseconds == 333_333_334)
   }
 }
 

@@ -7,6 +7,7 @@ import Web
 /// A clock that passes when somebody sleeps, and notes for how long.
 final class SleepingClock: Sendable {
   private let state = Mutex<(now: Int64, slept: [Int64])>((0, []))
+  private static let beginning: Int64 = 1_784_852_700_000_000_000
 
   var now: Int64 { state.withLock { $0.now } }
   var slept: [Int64] { state.withLock { $0.slept } }
@@ -14,7 +15,8 @@ final class SleepingClock: Sendable {
   func advance(seconds: Int64) { state.withLock { $0.now += seconds * 1_000_000_000 } }
 
   var clock: RequestPacer.Clock {
-    RequestPacer.Clock(now: { self.now }) { nanoseconds throws(CancellationError) in
+    RequestPacer.Clock(now: { self.now }, wall: { self.now + Self.beginning }) {
+      nanoseconds throws(CancellationError) in
       guard !Task.isCancelled else { throw CancellationError() }
       self.state.withLock {
         $0.now += nanoseconds
@@ -54,11 +56,10 @@ final class SleepingClock: Sendable {
     #expect(clock.now > 15_000_000_000 && clock.now < 25_000_000_000)
   }
 
-  @Test func `a share and shards divide the limit`() async throws {
-    func seconds(share: Int, shards: Int) async throws -> Double {
+  @Test func `a share is all that is spent`() async throws {
+    func seconds(share: Int) async throws -> Double {
       let clock = SleepingClock()
       let pacer = RequestPacer(venue: .coinbase, sharePercent: share, clock: clock.clock)
-      pacer.share(among: shards)
       let venue = CoinbaseREST(
         endpoint: endpoint, transport: CannedVenue("[]").transport, pacer: pacer)
       for _ in 0..<100 {
@@ -67,9 +68,8 @@ final class SleepingClock: Sendable {
       return Double(clock.now) / 1e9
     }
     // 15 at once, then 10 in each second.
-    #expect(try await seconds(share: 100, shards: 1) == 8.5)
-    #expect(abs(try await seconds(share: 50, shards: 1) - 18.6) < 0.05)
-    #expect(abs(try await seconds(share: 50, shards: 5) - 99) < 1.5)
+    #expect(try await seconds(share: 100) == 8.5)
+    #expect(abs(try await seconds(share: 50) - 18.6) < 0.05)
   }
 
   @Test func `pairs count apart where the venue counts them apart`() async throws {
@@ -133,7 +133,7 @@ final class SleepingClock: Sendable {
 
   @Test func `who waits can be cancelled`() async throws {
     // Time stands still, and whoever sleeps does so until told otherwise.
-    let clock = RequestPacer.Clock(now: { 0 }) { _ throws(CancellationError) in
+    let clock = RequestPacer.Clock(now: { 0 }, wall: { 0 }) { _ throws(CancellationError) in
       do { try await Task.sleep(for: .seconds(3600)) } catch { throw CancellationError() }
     }
     let pacer = RequestPacer(venue: .coingecko, clock: clock)

@@ -15,8 +15,8 @@ extension Schema {
       "bulkhead", "mode", .choice(["dry-run", "paper", "live"]), default: "paper",
       "what becomes of an opportunity: logged, filled by the paper broker, or sent to the venue"),
     SettingDefinition(
-      "bulkhead", "request_share_percent", .integer(1...100), default: "50", unit: "%",
-      "how much of a venue's limit of REST requests one process may use: others ask at the same address"),
+      "bulkhead", "request_share_percent", .integer(1...100), default: "80", unit: "%",
+      "how much of a venue's limit of REST requests all processes of this run directory together may use"),
   ]
 
   /// The bus between the processes.

@@ -47,9 +47,7 @@ extension CandleCollectingService {
   private func ask(
     _ exchange: Exchange, _ coin: String, _ symbol: String, _ period: CandlePeriod, _ span: Range<Timestamp>
   ) {
-    let source = HistorySource(
-      venue: exchange.venue, gate: exchange.gate, cost: VenueBudgets.candleCost(exchange.venue)
-    ) { _, span in
+    let source = HistorySource(venue: exchange.venue, gate: exchange.gate) { _, span in
       try await exchange.source.candles(
         symbol: symbol, period: period, from: span.lowerBound, to: span.upperBound, now: SystemClock.now)
     }

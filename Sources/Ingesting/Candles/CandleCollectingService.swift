@@ -125,12 +125,8 @@ public final class CandleCollectingService {
     if let stored, stored.openUntil.nanoseconds > 0 {
       Log.info("breaker was open", ["venue": venue.rawValue, "until": "\(stored.openUntil)"])
     }
-    // What waits for longer than a round lasts comes too late; and of CoinGecko's few requests none is worth waiting for.
-    let patience = venue == .coingecko ? 3 : options.gatherLimitNanoseconds / 1_000_000_000
-    // The venue's ingestor asks, too: each takes half.
     return RequestGate(
-      name: venue.rawValue, budget: VenueBudgets.budget(venue).part(of: 2),
-      breaker: CircuitBreaker(options.breaker, memory: memory), patienceSeconds: patience, clock: ContinuousClock()
+      name: venue.rawValue, breaker: CircuitBreaker(options.breaker, memory: memory), clock: ContinuousClock()
     ) { SystemClock.now.nanoseconds }
   }
 
@@ -145,8 +141,7 @@ public final class CandleCollectingService {
       return symbol
     }
     let sources = exchanges.map { exchange in
-      HistorySource(venue: exchange.venue, gate: exchange.gate, cost: VenueBudgets.candleCost(exchange.venue)) {
-        coin, span in
+      HistorySource(venue: exchange.venue, gate: exchange.gate) { coin, span in
         try await exchange.source.candles(
           symbol: try symbol(coin, exchange.venue), periodSeconds: 60, from: span.lowerBound, to: span.upperBound,
           now: SystemClock.now)

@@ -11,17 +11,14 @@ package struct HistorySource<C: Clock<Duration>>: Sendable {
   package let gate: RequestGate<C>
   /// Fetches the candles of a coin that start in a span, oldest first.
   package let fetch: @Sendable (_ coin: String, _ span: Range<Timestamp>) async throws -> [Candle]
-  /// What a request costs in the venue's units.
-  package let cost: Int64
 
   /// A source by its parts.
   package init(
-    venue: Venue, gate: RequestGate<C>, cost: Int64 = 1,
+    venue: Venue, gate: RequestGate<C>,
     fetch: @escaping @Sendable (_ coin: String, _ span: Range<Timestamp>) async throws -> [Candle]
   ) {
     self.venue = venue
     self.gate = gate
-    self.cost = cost
     self.fetch = fetch
   }
 }
@@ -294,13 +291,12 @@ package func fetching<Value: Sendable, C: Clock<Duration>>(
   _ source: HistorySource<C>, _ profile: RetryProfile, clock: C, subject: String,
   _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
-  // The gate limits each attempt; waiting for one's turn is no attempt.
+  // The gate limits each attempt.
   var patient = profile
   patient.attemptLimitNanoseconds = 3_600_000_000_000
   return try await retrying(patient, subject: subject, clock: clock, verdict: VenueFaults.retryVerdict) {
     do {
       return try await source.gate.pass(
-        cost: source.cost, bucket: VenueBudgets.bucket(source.venue, subject),
         limitNanoseconds: profile.attemptLimitNanoseconds, verdict: VenueFaults.gateVerdict, operation)
     } catch let error as AttemptTimedOut {
       throw VenueError(venue: source.venue, kind: "request", problem: "\(error)", cause: .unreachable)

@@ -61,8 +61,7 @@ final class PolymarketIngestingService: SampledIngestingService {
       Endpoint(settings.text("polymarket", key), runDirectory: context.runDirectory)
     }
     rest = PolymarketREST(
-      endpoints: .init(gamma: endpoint("gamma_url"), clob: endpoint("clob_url"), data: endpoint("data_url")),
-      transport: VenueTransport(HTTPClient()), verifiesHash: settings.boolean("polymarket", "verify_book_hash"))
+      settings: settings, runDirectory: context.runDirectory, transport: VenueTransport(HTTPClient()))
     streamEndpoint = endpoint("websocket_url")
   }
 

@@ -5,14 +5,12 @@ internal import Venues
 
 /// Sends a request through a gate; whatever goes wrong is told as the venue's error.
 func throughGate<Value: Sendable>(
-  _ gate: RequestGate<ContinuousClock>, _ venue: Venue, _ symbol: String, cost: Int64,
+  _ gate: RequestGate<ContinuousClock>, _ venue: Venue,
   _ operation: @escaping @Sendable () async throws -> Value
 ) async -> Result<Value, VenueError> {
   do {
     return .success(
-      try await gate.pass(
-        cost: cost, bucket: VenueBudgets.bucket(venue, symbol), limitNanoseconds: 30_000_000_000,
-        verdict: VenueFaults.gateVerdict, operation))
+      try await gate.pass(limitNanoseconds: 30_000_000_000, verdict: VenueFaults.gateVerdict, operation))
   } catch let error as VenueError {
     return .failure(error)
   } catch {
@@ -31,7 +29,7 @@ extension SpotIngestingService {
       history[symbol]?.isUnderWay = true
       let (gate, venue, mailbox) = (self.gate, self.venue, self.mailbox)
       Task {
-        let result = await throughGate(gate, venue, symbol, cost: VenueBudgets.candleCost(venue)) {
+        let result = await throughGate(gate, venue) {
           let time = SystemClock.now
           let from = time.floored(toSeconds: 60).advanced(bySeconds: -60 * Int64(SpotBoard.candlesKept - 1))
           return try await source.candles(symbol: symbol, periodSeconds: 60, from: from, to: time, now: time)
@@ -104,10 +102,10 @@ extension SpotIngestingService {
     let (gate, venue, mailbox) = (self.gate, self.venue, self.mailbox)
     let filter = TradeAgeFilter(ageMaxSeconds: options.tradeAgeMaxSeconds)
     Task {
-      let ticker = await throughGate(gate, venue, symbol, cost: VenueBudgets.tickerCost(venue)) {
+      let ticker = await throughGate(gate, venue) {
         try await tickers.ticker(symbol: symbol, now: SystemClock.now)
       }
-      let recent = await throughGate(gate, venue, symbol, cost: VenueBudgets.tradesCost(venue)) {
+      let recent = await throughGate(gate, venue) {
         try await trades.recentTrades(symbol: symbol, filter: filter, now: SystemClock.now)
       }
       mailbox.post(.polled(symbol: symbol, ticker, recent))

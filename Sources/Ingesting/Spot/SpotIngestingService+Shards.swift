@@ -14,8 +14,6 @@ extension SpotIngestingService {
 
   /// Takes the symbols that the plan gives to this shard, and drops those that it takes away.
   func followPlan() {
-    gate.setBudget(VenueBudgets.budget(venue).part(of: 2 * shards.plan.count))
-    pacer.share(among: shards.plan.count)
     let wanted = options.symbols.filter { shards.term(ofKey: $0) != nil }
     let taken = wanted.filter { !watched.contains($0) }
     let dropped = shards.plan.phase == .take ? [] : watched.subtracting(wanted).sorted()

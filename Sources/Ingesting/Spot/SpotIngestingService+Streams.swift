@@ -172,7 +172,7 @@ extension SpotIngestingService {
     guard let source = venues.tickers(venue) else { return }
     let (gate, venue, mailbox) = (self.gate, self.venue, self.mailbox)
     Task {
-      let result = await throughGate(gate, venue, symbol, cost: VenueBudgets.tickerCost(venue)) {
+      let result = await throughGate(gate, venue) {
         try await source.ticker(symbol: symbol, now: SystemClock.now)
       }
       mailbox.post(.compared(connection: index, symbol: symbol, result))

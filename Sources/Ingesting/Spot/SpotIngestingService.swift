@@ -94,10 +94,8 @@ final class SpotIngestingService: IngestingService {
       venue: venue, symbols: options.symbols, tradeAge: TradeAgeFilter(ageMaxSeconds: options.tradeAgeMaxSeconds),
       isWatched: false)
     venues = Venues(settings: settings, runDirectory: context.runDirectory, transport: VenueTransport(HTTPClient()))
-    // The collector of candles asks, too: each takes half, and shards share theirs.
     gate = RequestGate(
-      name: venue.rawValue, budget: VenueBudgets.budget(venue).part(of: 2 * loop.shards.plan.count),
-      breaker: CircuitBreaker(CircuitBreaker.Policy()), clock: ContinuousClock()
+      name: venue.rawValue, breaker: CircuitBreaker(CircuitBreaker.Policy()), clock: ContinuousClock()
     ) { SystemClock.now.nanoseconds }
     pacer = RequestPacer.shared(
       venue, at: Endpoint(settings.text(venue.rawValue, "rest_url"), runDirectory: context.runDirectory),
@@ -162,6 +160,7 @@ final class SpotIngestingService: IngestingService {
   private func publishHealth() {
     let counters = board.counters
     let requests = gate.counts
+    let pace = pacer.counters
     publishHealth([
       "frames": Int64(counters.frames), "trades": Int64(counters.trades), "trades_too_old": Int64(counters.oldTrades),
       "trades_known": Int64(counters.knownTrades), "tickers": Int64(counters.tickers),
@@ -173,7 +172,8 @@ final class SpotIngestingService: IngestingService {
       "polls_failed": Int64(health.failedPolls), "symbols_polled": Int64(polling.values.count { $0.isOn }),
       "frozen": Int64(health.frozen), "quiet": Int64(health.quiet), "rest_requests": Int64(requests.sent),
       "rest_requests_failed": Int64(requests.failed), "rest_requests_refused": Int64(requests.refused),
-      "breaker_open": gate.breaker.state == .closed ? 0 : 1, "symbols_taken": Int64(health.taken),
+      "rest_requests_delayed": Int64(pace.delayed), "rest_requests_held_back": Int64(pace.heldBack),
+      "rest_blocks": Int64(pace.blocks), "breaker_open": gate.breaker.state == .closed ? 0 : 1, "symbols_taken": Int64(health.taken),
       "symbols_dropped": Int64(health.dropped),
     ])
   }

@@ -36,6 +36,10 @@ public struct RateTable: Sendable {
   public let costs: [Cost]
   /// How long a refusal for too many requests lasts where the venue does not say, in seconds.
   public let patienceSeconds: Int
+  /// A request that would wait longer for its turn is not sent at all: it is better made somewhere else, or later.
+  public var waitMaxSeconds: Int64 = 20
+  /// How long a ban (418) lasts where the venue does not say: Binance's begin with two minutes.
+  static let banSeconds = 120
 
   /// The cost of a request.
   func cost(ofPath path: String) -> (limit: Limit, units: Int64) {
@@ -115,5 +119,6 @@ public struct RateTable: Sendable {
 
   /// "Errors & Rate Limits": the free plans have had 30 in a minute and have 100 now; this keeps under both.
   private static let coingecko = RateTable(
-    limits: [Limit(name: "minute", units: 30, seconds: 60, burst: 10)], costs: [], patienceSeconds: 60)
+    limits: [Limit(name: "minute", units: 30, seconds: 60, burst: 10)], costs: [], patienceSeconds: 60,
+    waitMaxSeconds: 6)
 }
