@@ -1,4 +1,5 @@
 public import Market
+public import Venues
 
 /// What one source says the price was at one instant.
 public struct PriceObservation: Hashable, Sendable {
@@ -6,15 +7,21 @@ public struct PriceObservation: Hashable, Sendable {
   public var source: String
   /// The price.
   public var price: Price
-  /// For which instant it holds: the end of the candle that it closes.
+  /// For which instant it holds: the end of the candle that it closes, or the source's own moment.
   public var time: Timestamp
+  /// Whether the source chooses its moments itself: then one that is near enough stands for the instant.
+  public var isPoint: Bool
 
   /// An observation by its parts.
-  public init(source: String, price: Price, time: Timestamp) {
+  public init(source: String, price: Price, time: Timestamp, isPoint: Bool = false) {
     self.source = source
     self.price = price
     self.time = time
+    self.isPoint = isPoint
   }
+
+  /// How far it is from an instant, in nanoseconds.
+  func distance(from instant: Timestamp) -> UInt64 { time.nanoseconds(since: instant).magnitude }
 }
 
 /// A price on which enough sources agree.
@@ -61,17 +68,21 @@ public enum PriceConsensus: Hashable, Sendable {
     public var sourcesMin: Int
     /// How far a source may be from the mean, in units of 10⁻⁸ of a per cent; 50,000,000 is 0.5 %.
     public var tolerancePercent: Int64
+    /// How far from the instant the moment of a source may be that has no candles, in seconds.
+    public var pointOffsetMaxSeconds: Int64
 
-    /// Two sources, within 0.5 %, unless told otherwise.
-    public init(sourcesMin: Int = 2, tolerancePercent: Int64 = 50_000_000) {
+    /// Two sources, within 0.5 %, points from within a minute, unless told otherwise.
+    public init(sourcesMin: Int = 2, tolerancePercent: Int64 = 50_000_000, pointOffsetMaxSeconds: Int64 = 60) {
       self.sourcesMin = sourcesMin
       self.tolerancePercent = tolerancePercent
+      self.pointOffsetMaxSeconds = pointOffsetMaxSeconds
     }
   }
 
   /// Brings the observations of one instant together, in exact integer arithmetic.
   ///
-  /// A source counts once, for exactly this instant, and with a price above zero; any other observation is absent. With
+  /// A source counts once, for exactly this instant (a point: for a moment near it), and with a price above zero; any
+  /// other observation is absent. With
   /// n sources of sum S, a price p is within the tolerance where |n · p − S| · 100 % ≤ tolerance · S: the mean is never
   /// rounded before the comparison.
   /// - Parameters:
@@ -85,7 +96,8 @@ public enum PriceConsensus: Hashable, Sendable {
     var counted: [PriceObservation] = []
     var absent: [String] = []
     for observation in observations {
-      if observation.time != instant {
+      let offsetMax = observation.isPoint ? UInt64(max(0, rules.pointOffsetMaxSeconds)) * 1_000_000_000 : 0
+      if observation.distance(from: instant) > offsetMax {
         absent.append("\(observation.source): \(observation.time) is another instant")
       } else if observation.price.raw <= 0 {
         absent.append("\(observation.source): \(observation.price) is no price")
@@ -119,20 +131,26 @@ public enum PriceConsensus: Hashable, Sendable {
         sources: counted.map(\.source).sorted()))
   }
 
-  /// The observation that a source's candles give for an instant: the close of the closed one-minute candle that ends
-  /// then (T1).
+  /// The observation that a source's candles give for an instant: the close of the closed candle that ends then (T1).
+  ///
+  /// Candles of any length that end at the instant close at the same trade.
   /// - Parameters:
-  ///   - candles: one-minute candles of the source.
+  ///   - candles: candles of the source.
+  ///   - periodSeconds: their length.
   ///   - source: its name.
   ///   - instant: the instant in question.
   /// - Returns: the observation; nil where no such candle is there, or it is not closed.
   public static func observation(
-    _ candles: [Candle], source: String, at instant: Timestamp
+    _ candles: [Candle], periodSeconds: Int64 = 60, source: String, at instant: Timestamp
   ) -> PriceObservation? {
-    let start = instant.advanced(bySeconds: -60)
-    guard let candle = candles.first(where: { $0.start == start && $0.periodSeconds == 60 && $0.isClosed }) else {
-      return nil
-    }
-    return PriceObservation(source: source, price: candle.close, time: instant)
+    let start = instant.advanced(bySeconds: -periodSeconds)
+    let candle = candles.first { $0.start == start && $0.periodSeconds == periodSeconds && $0.isClosed }
+    return candle.map { PriceObservation(source: source, price: $0.close, time: instant) }
+  }
+
+  /// The point of a source that is nearest to an instant; nil where it has none.
+  public static func nearest(_ points: [PricePoint], source: String, to instant: Timestamp) -> PriceObservation? {
+    points.map { PriceObservation(source: source, price: $0.price, time: $0.time, isPoint: true) }
+      .min { $0.distance(from: instant) < $1.distance(from: instant) }
   }
 }

@@ -59,7 +59,10 @@ public final class SettlingService {
       settings: settings, runDirectory: context.runDirectory, transport: VenueTransport(HTTPClient()))
     research = SettlementResearch(
       prices: venues.withCandles.compactMap { venues.candles($0) },
-      markets: Venue.allCases.compactMap { venues.markets($0) })
+      points: Venue.allCases.compactMap { venues.prices($0) },
+      markets: Venue.allCases.compactMap { venues.markets($0) }, names: try PairNames(settings: settings),
+      pointOffsetMaxSeconds: Int64(settings.integer("settler", "point_offset_max_s"))
+    ) { SystemClock.now }
     mailbox = try Mailbox()
     publisher = try Publisher(
       name: context.name, runDirectory: context.runDirectory,
@@ -387,6 +390,7 @@ extension SettlementPlanner {
     openCheckSeconds = Int64(settings.integer("settler", "open_check_s"))
     rules = PriceConsensus.Rules(
       sourcesMin: settings.integer("settler", "sources_min"),
-      tolerancePercent: settings.decimal("settler", "tolerance_percent"))
+      tolerancePercent: settings.decimal("settler", "tolerance_percent"),
+      pointOffsetMaxSeconds: Int64(settings.integer("settler", "point_offset_max_s")))
   }
 }

@@ -8,6 +8,9 @@ extension Schema {
       "settler", "sources_min", .integer(1...10), default: "2", unit: "sources",
       "with fewer sources there is no settlement price"),
     SettingDefinition(
+      "settler", "point_offset_max_s", .integer(0...3600), default: "60", unit: "s",
+      "how far from the instant the price of a source without candles (CoinGecko) may be; farther away it is absent"),
+    SettingDefinition(
       "settler", "interval_s", .integer(1...3600), default: "2", unit: "s",
       "how often pending trades are looked at"),
     SettingDefinition(
