@@ -90,17 +90,19 @@ struct LegSweep: Sendable {
   ///   - fees: what the venue takes.
   init(_ levels: [Level], side: Side, quantity: Quantity, limit: Price?, fees: FeeSchedule) {
     var left = quantity
+    var order = OrderFees(fees)
     for level in levels.reversed() {
       guard left.raw > 0 else { break }
       if let limit, side == .buy ? level.price > limit : level.price < limit { break }
       let part = min(level.quantity, left)
       parts.append(Level(price: level.price, quantity: part))
       product += Int128(level.price.raw) * Int128(part.raw)
-      fee += fees.takerFee(price: level.price, quantity: part)
+      order.take(side, price: level.price, quantity: part)
       worst = level.price
       left -= part
     }
     self.quantity = quantity - left
+    fee = order.total
   }
 
   /// The money for it before fees, rounded against us.

@@ -44,11 +44,12 @@ public struct PaperBroker: Sendable {
     }
     liquidity.take(sweep.parts, side: side, of: book, in: books)
     takeMirror(of: sweep.parts, side: side, instrument: order.instrument, market: market, books)
+    var fees = OrderFees(market.fees)
     let fills = sweep.parts.map { part in
       Fill(
         orderID: order.id, strategy: order.strategy, instrument: order.instrument, marketID: order.marketID,
         side: order.side, price: part.price, quantity: part.quantity,
-        fee: market.fees.takerFee(price: part.price, quantity: part.quantity), time: now)
+        fee: fees.take(order.side, price: part.price, quantity: part.quantity).fee, time: now)
     }
     order.filled = sweep.quantity
     order.state = sweep.quantity == order.quantity ? .filled : sweep.quantity.raw > 0 ? .partlyFilled : .unfilled

@@ -1,4 +1,4 @@
-/// The fee of a market, as Polymarket writes it: `shares · rate · (p · (1 − p))^exponent`, takers only.
+/// The fee of a market: `shares · rate · (p · (1 − p))^exponent`, as Polymarket and Kalshi both have it.
 public struct FeeSchedule: Hashable, Sendable, Codable {
   /// The rate as a decimal number, such as 0.07.
   public var rate: Price
@@ -6,20 +6,24 @@ public struct FeeSchedule: Hashable, Sendable, Codable {
   public var exponent: Int
   /// Whether only takers pay.
   public var takerOnly: Bool
+  /// How the venue rounds.
+  public var rounding: FeeRounding
 
   /// A schedule by its parts.
-  public init(rate: Price, exponent: Int, takerOnly: Bool) {
+  public init(rate: Price, exponent: Int, takerOnly: Bool, rounding: FeeRounding = .polymarket) {
     self.rate = rate
     self.exponent = exponent
     self.takerOnly = takerOnly
+    self.rounding = rounding
   }
 
   /// No fee at all.
   public static let none = FeeSchedule(rate: .zero, exponent: 1, takerOnly: true)
 
-  /// The taker's fee for one fill, rounded up to five decimals (the direction is ours: against us).
+  /// The taker's fee for one fill, rounded up to the venue's step (the direction is ours: against us).
   ///
-  /// Source: Polymarket documentation, "Fees": `fee = shares · rate · (p · (1 − p))^exponent`, 5 decimals.
+  /// Sources: Polymarket documentation, "Fees": `fee = shares · rate · (p · (1 − p))^exponent`, 5 decimals; Kalshi
+  /// documentation, "Fee Rounding", the trade fee. What rounding of balances costs there is `OrderFees`' business.
   /// - Parameters:
   ///   - price: the price of the fill, between 0 and 1.
   ///   - quantity: the shares filled.
@@ -31,8 +35,9 @@ public struct FeeSchedule: Hashable, Sendable, Codable {
     let scale = Int128(fixedPointScale)
     let (whole, part) = Int128(quantity.raw).quotientAndRemainder(dividingBy: scale)
     let (partFee, lost) = (unit * part).quotientAndRemainder(dividingBy: scale)
-    let (steps, rest) = (unit * whole + partFee).quotientAndRemainder(dividingBy: 10_000_000_000_000_000_000)
-    return Money(raw: (Int64(steps) + (rest > 0 || lost > 0 ? 1 : 0)) * 1000)
+    let (steps, rest) = (unit * whole + partFee).quotientAndRemainder(
+      dividingBy: Int128(rounding.feeStep.raw) * 10_000_000_000_000_000)
+    return Money(raw: (Int64(steps) + (rest > 0 || lost > 0 ? 1 : 0)) * rounding.feeStep.raw)
   }
 
   /// The taker's fee for one share in units of 10⁻⁸, rounded up: what the marginal share of a sweep pays.

@@ -1,3 +1,4 @@
+internal import Daemon
 public import Market
 
 /// An event of a venue, as its markets tell it.
@@ -180,7 +181,8 @@ extension HistoryStore {
         tick: Price(raw: try row.integer(2)))
       market.minimumQuantity = Quantity(raw: try row.integer(3))
       market.fees = FeeSchedule(
-        rate: Price(raw: try row.integer(4)), exponent: Int(try row.integer(5)), takerOnly: try row.integer(6) != 0)
+        rate: Price(raw: try row.integer(4)), exponent: Int(try row.integer(5)), takerOnly: try row.integer(6) != 0,
+        rounding: .of(venue, at: SystemClock.now))
       market.endsAt = try row.optionalInteger(7).map { Timestamp(nanoseconds: $0) }
       market.isNegRisk = try row.integer(8) != 0
       market.isAugmented = try row.integer(9) != 0

@@ -1,3 +1,4 @@
+internal import Daemon
 public import Market
 
 /// A market as an ingestor announces it, with its handles for the books of its outcomes.
@@ -95,7 +96,7 @@ public struct MarketMessage: Hashable, Sendable {
     market.fees = FeeSchedule(
       rate: Price(raw: try reader.integer(in: 0...10 * fixedPointScale, "rate")),
       exponent: Int(try reader.integer(in: 0...16, "exponent")),
-      takerOnly: try reader.boolean())
+      takerOnly: try reader.boolean(), rounding: .of(venue, at: SystemClock.now))
     try reader.skip(feeFields - 3)
     market.endsAt = try readOptionalTime(&reader)
     market.isNegRisk = try reader.boolean()

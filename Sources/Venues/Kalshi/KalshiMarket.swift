@@ -84,12 +84,34 @@ public struct KalshiFees: Hashable, Sendable {
   /// What holds where the venue has not said: the ordinary formula, because fees that are unknown are not zero.
   public static let ordinary = KalshiFees(type: "quadratic", multiplier: .one)
 
-  /// As the scanners plan with it: `0.07 · C · P · (1 − P) · multiplier` for takers.
+  /// The formula's rates, and from when they hold; documentation, "Fees", 2026.
+  private static let rates: [(from: Timestamp, taker: Int64, maker: Int64)] = [
+    (Timestamp(nanoseconds: 0), taker: 7_000_000, maker: 1_750_000)
+  ]
+
+  /// What a taker pays at a time: `0.07 · C · P · (1 − P) · multiplier`.
   ///
   /// `flat` has no formula in the documentation; it is planned as the ordinary one.
-  public var schedule: FeeSchedule {
-    let rate = Int128(7_000_000) * Int128(multiplier.raw) / Int128(fixedPointScale)
-    return FeeSchedule(rate: Price(raw: Int64(rate)), exponent: 1, takerOnly: !type.contains("maker_fees"))
+  public func schedule(at time: Timestamp) -> FeeSchedule {
+    let rates = Self.rates.last { $0.from <= time }
+    return FeeSchedule(
+      rate: rate(rates?.taker ?? 0), exponent: 1, takerOnly: !hasMakerFees, rounding: .of(.kalshi, at: time))
+  }
+
+  /// What a maker pays at a time: `0.0175 · C · P · (1 − P) · multiplier` where the series charges makers.
+  public func makerSchedule(at time: Timestamp) -> FeeSchedule {
+    let rates = Self.rates.last { $0.from <= time }
+    return FeeSchedule(
+      rate: hasMakerFees ? rate(rates?.maker ?? 0) : .zero, exponent: 1, takerOnly: false,
+      rounding: .of(.kalshi, at: time))
+  }
+
+  private var hasMakerFees: Bool { type.contains("maker_fees") || type.contains("combo_maker") }
+
+  /// Rounded up: a fee is never planned too low.
+  private func rate(_ raw: Int64) -> Price {
+    let scale = Int128(fixedPointScale)
+    return Price(raw: Int64((Int128(raw) * Int128(multiplier.raw) + scale - 1) / scale))
   }
 }
 

@@ -1,3 +1,4 @@
+internal import Daemon
 internal import Market
 internal import Web
 
@@ -30,7 +31,7 @@ enum KalshiMarketParser {
       venue: .kalshi, id: ticker, eventID: try wire.optionalText("event_ticker") ?? "", question: try question(wire),
       outcomes: outcomes, tick: grid.finestStep)
     common.minimumQuantity = Quantity(raw: fixedPointScale / 100)
-    common.fees = fees.schedule
+    common.fees = fees.schedule(at: SystemClock.now)
     common.endsAt = try wire.kalshiTime("close_time")
     common.isAcceptingOrders = status.isOpen
     common.isClosed = status.isOver

@@ -228,8 +228,12 @@ extension CannedVenue {
     guard let bytes = Shared.fixture("kalshi/rest_series_2026_07.json") else { return }
     let series = try #require(try await CannedVenue(body: bytes).kalshi().series(ticker: "KXBTCD"))
     #expect(series.ticker == "KXBTCD" && series.fees == .ordinary && series.category == "Crypto")
-    #expect(series.fees.schedule == FeeSchedule(rate: price("0.07"), exponent: 1, takerOnly: true))
-    let half = KalshiFees(type: "quadratic_with_maker_fees", multiplier: price("0.5")).schedule
+    let now = time("2026-09-22T00:00:00Z")
+    let rounding = FeeRounding(feeStep: Money(raw: 100), balanceStep: Money(raw: 1_000_000))
+    #expect(
+      series.fees.schedule(at: now)
+        == FeeSchedule(rate: price("0.07"), exponent: 1, takerOnly: true, rounding: rounding))
+    let half = KalshiFees(type: "quadratic_with_maker_fees", multiplier: price("0.5")).schedule(at: now)
     #expect(half.rate == price("0.035") && !half.takerOnly)
   }
 
