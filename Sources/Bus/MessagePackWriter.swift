@@ -103,12 +103,6 @@ public final class MessagePackWriter {
     big(0xCF, value)
   }
 
-  /// Writes the number that `fixed` left at `offset` anew.
-  @inlinable public func patchFixed(_ value: UInt64, at offset: Int) {
-    precondition(offset + 9 <= length)
-    bytes.storeBytes(of: value.bigEndian, toByteOffset: offset + 1, as: UInt64.self)
-  }
-
   /// Begins an array of `count` elements.
   @inlinable public func array(_ count: Int) {
     reserve(5)

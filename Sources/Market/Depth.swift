@@ -54,11 +54,4 @@ public enum Depth {
     }
     return Sweep(quantity: Quantity(raw: quantity.raw - left), product: product, worst: worst)
   }
-
-  /// How much can be traded at `limit` or better.
-  @inlinable public static func available(
-    _ side: UnsafeBufferPointer<Level>, limit: Price, book: BookSide
-  ) -> Quantity {
-    sweep(side, quantity: Quantity(raw: Int64.max / 4), limit: limit, book: book).quantity
-  }
 }

@@ -29,7 +29,7 @@ public struct SetQuote: Hashable, Sendable {
 /// The marginal set is one share of every leg at its present level, with the fee of that share. Levels only get
 /// worse, so the profit grows as long as the marginal set pays and shrinks from there on: the size at which the walk
 /// stops is the most profitable one. Its cursors are on the stack, so that a walk allocates nothing.
-public struct SetWalker {
+public enum SetWalker {
   private struct Cursor {
     var index: Int
     var remaining: Int64
@@ -39,46 +39,6 @@ public struct SetWalker {
 
   /// Sizes are whole hundredths of a share, as the venue takes them.
   static let quantityStep: Int64 = 1_000_000
-
-  /// A walker.
-  public init() {}
-
-  /// The most profitable number of sets to buy at the asks, each of which pays `payout`.
-  ///
-  /// - Parameters:
-  ///   - legs: the asks of each leg.
-  ///   - payout: what one set pays for certain.
-  ///   - quantityMax: the most sets that are wanted.
-  /// - Returns: the size, a whole number of hundredths; zero where not even the first set pays.
-  public func buySize(_ legs: [SetLeg], payout: Price, quantityMax: Quantity) -> Quantity {
-    legs.withUnsafeBufferPointer {
-      SetWalker.size($0, setValue: payout, quantityMax: quantityMax, isSell: false)
-    }
-  }
-
-  /// The most profitable number of sets to sell at the bids, each of which costs `cost` to make.
-  ///
-  /// - Parameters:
-  ///   - legs: the bids of each leg.
-  ///   - cost: what one set costs.
-  ///   - quantityMax: the most sets that are wanted.
-  /// - Returns: the size, a whole number of hundredths; zero where not even the first set pays.
-  public func sellSize(_ legs: [SetLeg], cost: Price, quantityMax: Quantity) -> Quantity {
-    legs.withUnsafeBufferPointer {
-      SetWalker.size($0, setValue: cost, quantityMax: quantityMax, isSell: true)
-    }
-  }
-
-  /// What all legs together cost at the asks (or bring at the bids) for a size that the books hold.
-  ///
-  /// - Parameters:
-  ///   - legs: the legs.
-  ///   - quantity: how many sets.
-  ///   - rounding: `up` for buying, `down` for selling.
-  /// - Returns: the sums over all legs.
-  public func quote(_ legs: [SetLeg], quantity: Quantity, rounding: Rounding) -> SetQuote {
-    legs.withUnsafeBufferPointer { SetWalker.quote($0, quantity: quantity, rounding: rounding) }
-  }
 
   /// The most profitable number of sets.
   ///
@@ -156,25 +116,26 @@ public struct LegQuote: Hashable, Sendable {
   public var worst: Price
   /// The sum over the levels, rounded against us.
   public var notional: Money
-  /// The fees, each level's fill rounded up.
+  /// The fees, each level's fill rounded as the venue does.
   public var fee: Money
 
   /// Sweeps a leg.
   public init(_ leg: SetLeg, quantity: Quantity, rounding: Rounding) {
     var left = quantity.raw
     var product: Int128 = 0
-    fee = .zero
+    var order = OrderFees(leg.fees)
     worst = .zero
     var index = leg.levels.count - 1
     while index >= 0, left > 0 {
       let level = leg.levels[index]
       let part = min(level.quantity.raw, left)
       product += Int128(level.price.raw) * Int128(part)
-      fee += leg.fees.takerFee(price: level.price, quantity: Quantity(raw: part))
+      order.take(rounding == .up ? .buy : .sell, price: level.price, quantity: Quantity(raw: part))
       left -= part
       worst = level.price
       index -= 1
     }
     notional = Money(product: product, rounding: rounding)
+    fee = order.total
   }
 }

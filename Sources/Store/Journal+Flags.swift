@@ -121,19 +121,6 @@ extension Journal {
     }
   }
 
-  /// Marks a stuck position as dealt with.
-  /// - Throws: `StoreError`; `missing` where there is no such open one.
-  public func resolveStuck(id: Int64, at time: Timestamp) throws(StoreError) {
-    try database.transaction { () throws(StoreError) in
-      let changed = try database.execute(
-        "UPDATE stuck_positions SET resolved_at = ? WHERE id = ? AND resolved_at IS NULL",
-        [.integer(time.nanoseconds), .integer(id)])
-      guard changed == 1 else {
-        throw StoreError(.missing, operation: "resolve stuck position \(id)", message: "there is no such open one")
-      }
-    }
-  }
-
   /// The stuck positions that nobody has dealt with, oldest first.
   public func stuckPositions() throws(StoreError) -> [StuckPosition] {
     try database.query(

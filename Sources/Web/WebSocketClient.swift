@@ -48,16 +48,6 @@ public enum WebSocketClient {
     run(attempt, url, headers, timeoutMilliseconds, limits)
   }
 
-  /// Connects, and blocks the calling thread meanwhile; never call it from a task.
-  /// - Throws: `WebSocketError`.
-  public static func connectBlocking(
-    url: String, headers: HTTPHeaders = [:], timeoutMilliseconds: Int = 10_000,
-    limits: WebSocketLimits = WebSocketLimits()
-  ) throws(WebSocketError) -> WebSocketPeer {
-    try Connector(url: url, timeoutMilliseconds: timeoutMilliseconds, attempt: ConnectAttempt())
-      .connect(headers: headers, limits: limits)
-  }
-
   private static func run(
     _ attempt: ConnectAttempt, _ url: String, _ headers: HTTPHeaders, _ timeoutMilliseconds: Int,
     _ limits: WebSocketLimits

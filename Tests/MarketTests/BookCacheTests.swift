@@ -211,9 +211,6 @@ struct DepthTests {
       #expect(sweep.product == taken.reduce(Int128(0)) { $0 + Int128($1) })
       #expect(sweep.worst.raw == taken.last ?? 0)
       #expect(sweep.averagePrice?.raw == (taken.isEmpty ? nil : taken.reduce(0, +) / Int64(taken.count)))
-      guard let limit else { continue }
-      let available = levels.withUnsafeBufferPointer { Depth.available($0, limit: Price(raw: limit), book: side) }
-      #expect(available.raw == Int64(units.count))
     }
   }
 }

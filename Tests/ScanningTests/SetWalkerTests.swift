@@ -5,6 +5,12 @@ import Testing
 
 struct SetWalkerTests {
   /// One leg in hundredths of a share: the price and the fee of each, best first.
+  private func bestSize(_ legs: [SetLeg], _ value: Price, _ quantityMax: Quantity, isSell: Bool) -> Quantity {
+    legs.withUnsafeBufferPointer {
+      SetWalker.size($0, setValue: value, quantityMax: quantityMax, isSell: isSell)
+    }
+  }
+
   private func units(_ levels: [Level], _ fees: FeeSchedule, sign: Int64) -> [Int64] {
     levels.reversed().flatMap { level in
       Array(
@@ -38,7 +44,6 @@ struct SetWalkerTests {
   @Test(arguments: [false, true])
   func `the size is where the marginal set stops paying`(isSell: Bool) {
     var random = SeededRandom(seed: isSell ? 10 : 11)
-    let walker = SetWalker()
     var found = 0
     for _ in 0..<10_000 {
       let legs = (0..<Int.random(in: 2...4, using: &random)).map { _ in
@@ -59,14 +64,16 @@ struct SetWalkerTests {
       }
       let size = with(legs, fees) { legs in
         let quantityMax = Quantity(raw: most * 1_000_000)
-        return isSell
-          ? walker.sellSize(legs, cost: value, quantityMax: quantityMax)
-          : walker.buySize(legs, payout: value, quantityMax: quantityMax)
+        return bestSize(legs, value, quantityMax, isSell: isSell)
       }
       #expect(size.raw == expected * 1_000_000)
       guard expected > 0 else { continue }
       found += 1
-      let quote = with(legs, fees) { walker.quote($0, quantity: size, rounding: isSell ? .down : .up) }
+      let quote = with(legs, fees) { legs in
+        legs.withUnsafeBufferPointer {
+          SetWalker.quote($0, quantity: size, rounding: isSell ? .down : .up)
+        }
+      }
       var notional = Money.zero
       var fee = Money.zero
       for leg in legs {
@@ -89,13 +96,12 @@ struct SetWalkerTests {
 
   @Test func `sizes are whole hundredths and never more than the books hold`() {
     var random = SeededRandom(seed: 12)
-    let walker = SetWalker()
     for _ in 0..<10_000 {
       let legs = (0..<Int.random(in: 2...4, using: &random)).map { _ in
         levels(false, hundredths: false, &random)
       }
       let quantityMax = Quantity(raw: Int64.random(in: 1...200_000_000, using: &random))
-      let size = with(legs, .none) { walker.buySize($0, payout: Price(raw: 300_000_000), quantityMax: quantityMax) }
+      let size = with(legs, .none) { bestSize($0, Price(raw: 300_000_000), quantityMax, isSell: false) }
       let held = legs.map { $0.reduce(Int64(0)) { $0 + $1.quantity.raw } }.min() ?? 0
       #expect(size.raw % 1_000_000 == 0)
       #expect(size.raw <= held && size <= quantityMax)

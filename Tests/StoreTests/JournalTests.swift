@@ -212,9 +212,6 @@ import Testing
     let journal = try Journal(path: path)
     #expect(try journal.flag(Flag.killSwitch) == kill)
     #expect(try journal.stuckPositions() == [stuck])
-    try journal.resolveStuck(id: stuck.id, at: noon)
-    #expect(try journal.stuckPositions().isEmpty)
-    #expect(throws: StoreError.self) { try journal.resolveStuck(id: stuck.id, at: noon) }
     let lifted = Flag(name: Flag.killSwitch, isSet: false, reason: "operator", changedAt: noon.advanced(bySeconds: 1))
     try journal.set(lifted)
     #expect(try journal.flags() == [lifted])
