@@ -22,6 +22,14 @@ public enum SpotStreamEvent: Hashable, Sendable {
   case ignored
 }
 
+/// What a request of ours asks of a stream; the raw value is the word that most venues have for it.
+public enum StreamOperation: String, Sendable {
+  /// To send the data of symbols.
+  case subscribe
+  /// To send them no longer.
+  case unsubscribe
+}
+
 /// How a crypto venue's stream is spoken: one value for each connection, without I/O.
 ///
 /// It may remember what a delta changes, so it belongs to one connection and is `reset` when that is lost.
@@ -41,13 +49,10 @@ public protocol SpotStreamFormat: Sendable {
   /// The text that keeps the connection alive, and how often it is sent, in seconds; nil where WebSocket's own ping serves.
   var ping: (text: String, everySeconds: Int)? { get }
 
-  /// The requests that subscribe to symbols, each within the venue's limits of one request.
+  /// The requests that subscribe to symbols or end that, each within the venue's limits of one request.
   ///
   /// `firstID` is the number of the first of them; each takes the next.
-  func subscriptions(_ symbols: [String], firstID: Int) -> [String]
-
-  /// The requests that end subscriptions.
-  func unsubscriptions(_ symbols: [String], firstID: Int) -> [String]
+  func requests(_ operation: StreamOperation, _ symbols: [String], firstID: Int) -> [String]
 
   /// How many `accepted` or `refused` come for the subscription of so many symbols, and for its end.
   func answers(toSubscribing symbols: Int) -> Int
@@ -67,6 +72,23 @@ public protocol SpotStreamFormat: Sendable {
 }
 
 extension SpotStreamFormat {
+  /// The requests that subscribe to symbols.
+  public func subscriptions(_ symbols: [String], firstID: Int) -> [String] {
+    requests(.subscribe, symbols, firstID: firstID)
+  }
+
+  /// The requests that end subscriptions.
+  public func unsubscriptions(_ symbols: [String], firstID: Int) -> [String] {
+    requests(.unsubscribe, symbols, firstID: firstID)
+  }
+
+  /// A request for each part of what is subscribed, numbered upward.
+  func numbered(_ parts: some Sequence<String>, firstID: Int, _ request: (_ part: String, _ id: Int) -> String)
+    -> [String]
+  {
+    zip(parts, firstID...).map(request)
+  }
+
   /// Reads the message as JSON.
   func json(_ text: UnsafeRawBufferPointer) throws(VenueError) -> Wire {
     do { return Wire(try JSONDocument(text).root) } catch {

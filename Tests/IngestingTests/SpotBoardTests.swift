@@ -54,7 +54,11 @@ struct BinanceStreamParserTests {
       bid: Level(price: try Price("25.3519"), quantity: try Quantity("31.21")),
       ask: Level(price: try Price("25.3652"), quantity: try Quantity("40.66")), time: time)
     #expect(try parse(message("bookTicker")) == .ticker(ticker))
-    #expect(try parse(message("24hrTicker")) == .ignored)
+    guard case .ticker(let day) = try parse(message("24hrTicker")) else {
+      Issue.record("expected a ticker")
+      return
+    }
+    #expect(try day.bid.price == Price("0.0024") && day.time == Timestamp(milliseconds: 1_672_515_782_136))
     // The documentation's candle opens below its low, which no real one does.
     let error = #expect(throws: VenueError.self) { try parse(message("kline")) }
     #expect(error?.kind == "candle" && error?.field == "k.o")

@@ -28,23 +28,18 @@ public struct BinanceStreamFormat: SpotStreamFormat {
   public var ping: (text: String, everySeconds: Int)? { nil }
 
   /// `{"method":"SUBSCRIBE","params":["btcusdt@trade",…],"id":1}`; names are lower case.
-  public func subscriptions(_ symbols: [String], firstID: Int) -> [String] { requests("SUBSCRIBE", symbols, firstID) }
-
-  /// `{"method":"UNSUBSCRIBE",…}`.
-  public func unsubscriptions(_ symbols: [String], firstID: Int) -> [String] {
-    requests("UNSUBSCRIBE", symbols, firstID)
+  public func requests(_ operation: StreamOperation, _ symbols: [String], firstID: Int) -> [String] {
+    let parts = symbols.parts(of: Self.symbolsPerRequest).map { part in
+      part.flatMap { symbol in Self.kinds.map { "\(symbol.lowercased())@\($0)" } }.jsonArray
+    }
+    return numbered(parts, firstID: firstID) {
+      "{\"method\":\"\(operation.rawValue.uppercased())\",\"params\":\($0),\"id\":\($1)}"
+    }
   }
 
   /// One for each request.
   public func answers(toSubscribing symbols: Int) -> Int {
     (symbols + Self.symbolsPerRequest - 1) / Self.symbolsPerRequest
-  }
-
-  private func requests(_ method: String, _ symbols: [String], _ firstID: Int) -> [String] {
-    symbols.parts(of: Self.symbolsPerRequest).enumerated().map { index, part in
-      let names = part.flatMap { symbol in Self.kinds.map { "\(symbol.lowercased())@\($0)" } }
-      return "{\"method\":\"\(method)\",\"params\":\(names.jsonArray),\"id\":\(firstID + index)}"
-    }
   }
 
   /// Reads one message.
@@ -84,6 +79,9 @@ public struct BinanceStreamFormat: SpotStreamFormat {
         try candle(inner)
       }
       return .candle(symbol: try message.text("s"), read)
+    case "24hrTicker":
+      kind = "ticker"
+      return .ticker(try ticker(message, try message.milliseconds("E")))
     case "serverShutdown": return .closing
     case .some: return .ignored
     case nil: break
@@ -116,13 +114,13 @@ public struct BinanceStreamFormat: SpotStreamFormat {
     return trade
   }
 
-  /// Best prices, which come without a time:
+  /// Best prices, which come without a time but in the statistics of a day (`24hrTicker`):
   /// `{"u":400900217,"s":"BNBUSDT","b":"25.35190000","B":"31.21000000","a":"25.36520000","A":"40.66000000"}`.
-  private func ticker(_ message: Wire, _ receivedAt: Timestamp) throws(WireProblem) -> Ticker {
+  private func ticker(_ message: Wire, _ time: Timestamp) throws(WireProblem) -> Ticker {
     let ticker = Ticker(
       instrument: InstrumentID(venue: .binance, symbol: try message.text("s")),
       bid: Level(price: try message.price("b"), quantity: try message.quantity("B")),
-      ask: Level(price: try message.price("a"), quantity: try message.quantity("A")), time: receivedAt)
+      ask: Level(price: try message.price("a"), quantity: try message.quantity("A")), time: time)
     try ticker.check(bidField: "b")
     return ticker
   }

@@ -33,23 +33,16 @@ public struct BybitStreamFormat: SpotStreamFormat {
   public var ping: (text: String, everySeconds: Int)? { ("{\"op\":\"ping\"}", 20) }
 
   /// `{"req_id":"1","op":"subscribe","args":["publicTrade.BTCUSDT",…]}`.
-  public func subscriptions(_ symbols: [String], firstID: Int) -> [String] { requests("subscribe", symbols, firstID) }
-
-  /// `{"req_id":"1","op":"unsubscribe",…}`.
-  public func unsubscriptions(_ symbols: [String], firstID: Int) -> [String] {
-    requests("unsubscribe", symbols, firstID)
+  public func requests(_ operation: StreamOperation, _ symbols: [String], firstID: Int) -> [String] {
+    let topics = symbols.flatMap { symbol in Self.topics.map { $0 + symbol } }
+    return numbered(topics.parts(of: Self.topicsPerRequest).map(\.jsonArray), firstID: firstID) {
+      "{\"req_id\":\"\($1)\",\"op\":\"\(operation.rawValue)\",\"args\":\($0)}"
+    }
   }
 
   /// One for each request.
   public func answers(toSubscribing symbols: Int) -> Int {
     (symbols * Self.topics.count + Self.topicsPerRequest - 1) / Self.topicsPerRequest
-  }
-
-  private func requests(_ operation: String, _ symbols: [String], _ firstID: Int) -> [String] {
-    let topics = symbols.flatMap { symbol in Self.topics.map { $0 + symbol } }
-    return topics.parts(of: Self.topicsPerRequest).enumerated().map { index, part in
-      "{\"req_id\":\"\(firstID + index)\",\"op\":\"\(operation)\",\"args\":\(part.jsonArray)}"
-    }
   }
 
   /// Forgets the prices: deltas of the next connection follow its snapshot.

@@ -23,20 +23,16 @@ public struct CoinbaseStreamFormat: SpotStreamFormat {
   public var ping: (text: String, everySeconds: Int)? { nil }
 
   /// `{"type":"subscribe","product_ids":["BTC-USD"],"channels":["ticker","matches","heartbeat"]}`; requests bear no number.
-  public func subscriptions(_ symbols: [String], firstID: Int) -> [String] { requests("subscribe", symbols) }
-
-  /// `{"type":"unsubscribe",…}`.
-  public func unsubscriptions(_ symbols: [String], firstID: Int) -> [String] { requests("unsubscribe", symbols) }
+  public func requests(_ operation: StreamOperation, _ symbols: [String], firstID: Int) -> [String] {
+    symbols.parts(of: Self.symbolsPerRequest).map {
+      "{\"type\":\"\(operation.rawValue)\",\"product_ids\":\($0.jsonArray),"
+        + "\"channels\":[\"ticker\",\"matches\",\"heartbeat\"]}"
+    }
+  }
 
   /// One for each request: all that is subscribed.
   public func answers(toSubscribing symbols: Int) -> Int {
     (symbols + Self.symbolsPerRequest - 1) / Self.symbolsPerRequest
-  }
-
-  private func requests(_ type: String, _ symbols: [String]) -> [String] {
-    symbols.parts(of: Self.symbolsPerRequest).map {
-      "{\"type\":\"\(type)\",\"product_ids\":\($0.jsonArray),\"channels\":[\"ticker\",\"matches\",\"heartbeat\"]}"
-    }
   }
 
   /// Reads one message.

@@ -58,6 +58,8 @@ extension Decoding {
   static func detectPolymarket(_ wire: Wire) -> String? {
     if wire.json.kind == .array {
       guard let first = wire.json.elements.first(where: { _ in true }).map(Wire.init) else { return nil }
+      // An event holds its markets; so does a page of markets, which is no array.
+      if first.json["markets"] != nil { return "events" }
       switch detectPolymarket(first) {
       case "book": return "books"
       case "market": return "markets"
@@ -76,12 +78,12 @@ extension Decoding {
     case .some: return "stream"
     case nil: break
     }
-    if has("maker_orders") || has("size_matched") { return "user" }
+    if has("maker_orders") || has("taker_order_id") || has("size_matched") { return "user" }
     if has("bids"), has("asks") { return "book" }
     if has("tokens"), has("condition_id") { return "clob_market" }
     if has("clobTokenIds") || (has("conditionId") && has("question")) { return "market" }
     if has("events") { return "events" }
-    if has("markets") { return "markets" }
+    if has("markets") { return has("slug") || has("title") ? "events" : "markets" }
     return has("logs") || has("topics") ? "chain" : nil
   }
 
@@ -131,6 +133,8 @@ extension Decoding {
       var prefix = ""
       if wire.json.kind == .array {
         rows = try wire.elements
+      } else if kind == "events", wire.json["events"] == nil, wire.json["markets"] != nil {
+        rows = [wire]
       } else {
         rows = try wire.array(kind)
         prefix = kind

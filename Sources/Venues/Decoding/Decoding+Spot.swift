@@ -139,8 +139,17 @@ extension Decoding {
     case .refused(let error): .message(DecodedMessage(venue, "refused", [.init("problem", .text(error.problem))]))
     case .alive: .message(DecodedMessage(venue, "alive", []))
     case .closing: .message(DecodedMessage(venue, "closing", []))
-    case .ignored: .message(DecodedMessage(venue, "ignored", []))
+    case .ignored: .message(lastPrice(venue, wire) ?? DecodedMessage(venue, "ignored", []))
     }
+  }
+
+  /// The last price of Bybit's tickers that have no best prices, as those of spot pairs have none.
+  private static func lastPrice(_ venue: Venue, _ wire: Wire) -> DecodedMessage? {
+    guard venue == .bybit, let data = try? wire.optionalObject("data"), let symbol = try? data.text("symbol"),
+      let price = try? data.price("lastPrice"), let time = try? wire.milliseconds("ts")
+    else { return nil }
+    let point = PricePoint(instrument: InstrumentID(venue: .bybit, symbol: symbol), price: price, time: time)
+    return DecodedMessage(venue, "price", fields(point))
   }
 
   static func detectSpot(_ wire: Wire, _ venue: Venue) -> String? {

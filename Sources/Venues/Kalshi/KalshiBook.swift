@@ -215,7 +215,7 @@ public struct KalshiBooks: Sendable {
   private mutating func checkSequence(_ message: KalshiStreamMessage) -> Bool {
     guard let sid = message.sid, let sequence = message.seq else { return true }
     guard let last = lastSequence.updateValue(sequence, forKey: sid) else { return true }
-    if sequence == last + 1 { return true }
+    if sequence > 0, sequence - 1 == last { return true }
     if sequence <= last {
       guard numbering == .partial, sequence < last else {
         lastSequence[sid] = last

@@ -36,22 +36,17 @@ public struct KrakenStreamFormat: SpotStreamFormat {
 
   /// `{"method":"subscribe","params":{"channel":"ticker","event_trigger":"bbo","symbol":["BTC/USD"]},"req_id":1}`, one for
   /// each channel.
-  public func subscriptions(_ symbols: [String], firstID: Int) -> [String] { requests("subscribe", symbols, firstID) }
-
-  /// `{"method":"unsubscribe",…}`.
-  public func unsubscriptions(_ symbols: [String], firstID: Int) -> [String] {
-    requests("unsubscribe", symbols, firstID)
+  public func requests(_ operation: StreamOperation, _ symbols: [String], firstID: Int) -> [String] {
+    let bodies = symbols.parts(of: Self.symbolsPerRequest).flatMap { part in
+      Self.channels.map { "\($0),\"symbol\":\(part.jsonArray)" }
+    }
+    return numbered(bodies, firstID: firstID) {
+      "{\"method\":\"\(operation.rawValue)\",\"params\":{\($0)},\"req_id\":\($1)}"
+    }
   }
 
   /// One for each symbol and channel.
   public func answers(toSubscribing symbols: Int) -> Int { symbols * Self.channels.count }
-
-  private func requests(_ method: String, _ symbols: [String], _ firstID: Int) -> [String] {
-    let bodies = symbols.parts(of: Self.symbolsPerRequest).flatMap { part in
-      Self.channels.map { "\($0),\"symbol\":\(part.jsonArray)" }
-    }
-    return bodies.enumerated().map { "{\"method\":\"\(method)\",\"params\":{\($1)},\"req_id\":\(firstID + $0)}" }
-  }
 
   /// Forgets the candles: those of the next connection begin with a snapshot.
   public mutating func reset() { newest = [:] }

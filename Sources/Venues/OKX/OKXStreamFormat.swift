@@ -43,24 +43,19 @@ public struct OKXStreamFormat: SpotStreamFormat {
   public var ping: (text: String, everySeconds: Int)? { ("ping", 20) }
 
   /// `{"id":"1","op":"subscribe","args":[{"channel":"trades","instId":"BTC-USDT"}]}`.
-  public func subscriptions(_ symbols: [String], firstID: Int) -> [String] { requests("subscribe", symbols, firstID) }
-
-  /// `{"id":"1","op":"unsubscribe",…}`.
-  public func unsubscriptions(_ symbols: [String], firstID: Int) -> [String] {
-    requests("unsubscribe", symbols, firstID)
+  public func requests(_ operation: StreamOperation, _ symbols: [String], firstID: Int) -> [String] {
+    let parts = symbols.parts(of: Self.symbolsPerRequest).map { symbols in
+      symbols.flatMap { symbol in
+        part.channels.map { "{\"channel\":\"\($0)\",\"instId\":\(jsonQuoted(symbol))}" }
+      }.joined(separator: ",")
+    }
+    return numbered(parts, firstID: firstID) {
+      "{\"id\":\"\($1)\",\"op\":\"\(operation.rawValue)\",\"args\":[\($0)]}"
+    }
   }
 
   /// One for each symbol and channel.
   public func answers(toSubscribing symbols: Int) -> Int { symbols * part.channels.count }
-
-  private func requests(_ operation: String, _ symbols: [String], _ firstID: Int) -> [String] {
-    symbols.parts(of: Self.symbolsPerRequest).enumerated().map { index, symbols in
-      let args = symbols.flatMap { symbol in
-        part.channels.map { "{\"channel\":\"\($0)\",\"instId\":\(jsonQuoted(symbol))}" }
-      }
-      return "{\"id\":\"\(firstID + index)\",\"op\":\"\(operation)\",\"args\":[\(args.joined(separator: ","))]}"
-    }
-  }
 
   /// Reads one message; `pong` is no JSON.
   public mutating func read(
@@ -87,6 +82,7 @@ public struct OKXStreamFormat: SpotStreamFormat {
         event = { item throws(WireProblem) in .trade(try OKXREST.trade(item)) }
       case _ where channel.hasPrefix("candle"):
         kind = "candle"
+        guard !symbol.isEmpty else { throw WireProblem("arg.instId", "expected a string, found nothing") }
         let bar = String(channel.dropFirst(6))
         event = { row throws(WireProblem) in .candle(symbol: symbol, try Self.candle(row, bar: bar)) }
       default: return body(.ignored)

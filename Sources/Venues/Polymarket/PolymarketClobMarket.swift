@@ -30,6 +30,9 @@ enum PolymarketClobMarket {
       venue: .polymarket, id: try wire.text("condition_id"), eventID: "",
       question: try wire.optionalText("question") ?? "", outcomes: outcomes, tick: tick)
     market.minimumQuantity = try wire.optionalQuantity("minimum_order_size") ?? .zero
+    guard market.minimumQuantity.raw >= 0 else {
+      throw WireProblem("minimum_order_size", "expected no negative number, found \(market.minimumQuantity)")
+    }
     market.endsAt = try wire.optionalTime("end_date_iso")
     market.isNegRisk = try wire.optionalBoolean("neg_risk") ?? false
     market.isClosed = try wire.optionalBoolean("closed") ?? false

@@ -115,6 +115,7 @@ enum PolymarketGamma {
     let names = try wire.optionalTextList("outcomes") ?? []
     let tokens = try wire.optionalTextList("clobTokenIds") ?? []
     guard !tokens.isEmpty else { return [] }
+    guard !names.isEmpty else { throw WireProblem("outcomes", "expected a list of names, found none") }
     guard names.count == tokens.count else {
       throw WireProblem("clobTokenIds", "expected \(names.count) tokens, one for each outcome, found \(tokens.count)")
     }

@@ -54,8 +54,15 @@ enum PolymarketMarketNotice {
       let hasTokens = try wire.optional("clob_token_ids") != nil
       let tokens = try wire.optionalTextList(hasTokens ? "clob_token_ids" : "assets_ids") ?? []
       let names = try wire.optionalTextList("outcomes") ?? []
+      guard !names.isEmpty || tokens.isEmpty else {
+        throw WireProblem("outcomes", "expected a list of names, found none")
+      }
       guard names.count == tokens.count else {
         throw WireProblem("assets_ids", "expected \(names.count) tokens, one for each outcome, found \(tokens.count)")
+      }
+      let tick = try wire.optionalPrice("order_price_min_tick_size")
+      if let tick, tick.raw <= 0 || tick >= .one {
+        throw WireProblem("order_price_min_tick_size", "expected a number between 0 and 1, found \(tick)")
       }
       return .newMarket(
         NewMarket(
@@ -63,7 +70,7 @@ enum PolymarketMarketNotice {
           eventID: try wire.optionalObject("event_message")?.optionalText("id") ?? "",
           question: try wire.optionalText("question") ?? "",
           outcomes: zip(tokens, names).map { Outcome(token: $0, name: $1) },
-          tick: try wire.optionalPrice("order_price_min_tick_size"), time: try time(wire)))
+          tick: tick, time: try time(wire)))
     case "market_resolved":
       return .resolved(
         Resolution(

@@ -28,8 +28,9 @@ public enum PolymarketUserParser {
     var kind = "user"
     do throws(WireProblem) {
       let type = try wire.optionalText("event_type")
+      let hasTaker = try wire.optional("taker_order_id") != nil
       let hasMakers = try wire.optional("maker_orders") != nil
-      switch type ?? (hasMakers ? "trade" : "order") {
+      switch type ?? (hasTaker || hasMakers ? "trade" : "order") {
       case "order":
         kind = "order"
         return .order(try order(wire))
@@ -120,7 +121,10 @@ public enum PolymarketUserParser {
 
   /// A time of this channel: ten digits are seconds, thirteen milliseconds, in older and newer messages.
   private static func time(_ wire: Wire, _ name: String) throws(WireProblem) -> Timestamp? {
-    guard let member = try wire.optional(name), let text = member.json.decimalText else { return nil }
+    guard let member = try wire.optional(name), member.json.string != "" else { return nil }
+    guard let text = member.json.decimalText else {
+      throw WireProblem(name, "expected a time in seconds or milliseconds, found \(member.excerpt)")
+    }
     return text.utf8.count > 11 ? try wire.milliseconds(name) : try wire.seconds(name)
   }
 }
