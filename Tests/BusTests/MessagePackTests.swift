@@ -113,10 +113,11 @@ struct MessagePackTests {
 
   static var bareMarket: MarketMessage {
     let outcomes = [Outcome(token: "1", name: "Up"), Outcome(token: "2", name: "Down")]
-    return MarketMessage(
-      market: PredictionMarket(
-        venue: .kalshi, id: "a", eventID: "b", question: "", outcomes: outcomes, tick: Price(raw: 10_000)),
-      books: [])
+    var market = PredictionMarket(
+      venue: .kalshi, id: "a", eventID: "b", question: "", outcomes: outcomes, tick: Price(raw: 10_000))
+    // Rounding is not told: it is the venue's, as of now.
+    market.fees.rounding = .of(.kalshi, at: Timestamp(nanoseconds: 1_900_000_000_000_000_000))
+    return MarketMessage(market: market, books: [])
   }
 
   static let instrument = InstrumentID(venue: .binance, symbol: "BTCUSDT")
