@@ -112,8 +112,10 @@ private struct ScriptedPoints: PriceSource {
     #expect(asked == ["60", "60", "300", "300", "900", "900"].map { "BTC/USD \($0)" }.sorted())
     // Nobody takes the close of an hour for that of a quarter.
     let late = ScriptedCandles(venue: .kraken, closes: [3600: "60900"])
-    let (none, _, problems) = await ask([late], [])
-    #expect(none.isEmpty && problems.count == 2)
+    let (whole, none, problems) = await ask([late], [])
+    #expect(none.isEmpty && problems.count == 1)
+    // 15:00 is the end of one, and 15:15 is not.
+    #expect(whole.map(\.time) == [noon.advanced(bySeconds: -900)])
   }
 
   @Test func `the settings' names of pairs hold here, too`() async throws {

@@ -173,7 +173,8 @@ final class SpotIngestingService: IngestingService {
       "frozen": Int64(health.frozen), "quiet": Int64(health.quiet), "rest_requests": Int64(requests.sent),
       "rest_requests_failed": Int64(requests.failed), "rest_requests_refused": Int64(requests.refused),
       "rest_requests_delayed": Int64(pace.delayed), "rest_requests_held_back": Int64(pace.heldBack),
-      "rest_blocks": Int64(pace.blocks), "breaker_open": gate.breaker.state == .closed ? 0 : 1, "symbols_taken": Int64(health.taken),
+      "rest_blocks": Int64(pace.blocks), "breaker_open": gate.breaker.state == .closed ? 0 : 1,
+      "symbols_taken": Int64(health.taken),
       "symbols_dropped": Int64(health.dropped),
     ])
   }
