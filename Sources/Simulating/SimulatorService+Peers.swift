@@ -8,23 +8,28 @@ internal import Web
 
 /// Connections: what they are told, what they say, and which faults strike them.
 extension SimulatorService {
+  /// So many frames of one connection wait for others at once.
+  private static let heldMax = 1000
+
   /// Appends something new to what a peer gets at the end of the turn, unless a fault has it otherwise.
   func tell(_ text: UnsafeRawBufferPointer, to session: Int, isLifeSign: Bool) {
     guard let index = peers.index(forKey: session) else { return }
-    if board.isQuiet, !hasDelayed, peers.values[index].held == nil { return append(text, to: session) }
+    if board.isQuiet, !hasDelayed, peers.values[index].held.isEmpty { return append(text, to: session) }
     let peer = peers.values[index]
     if peer.isMute { return }
     let fate = board.frame(peer.venue, session: session, target: peer.target, text, isLifeSign: isLifeSign)
     guard fate.copies > 0 else { return }
     let bytes = FaultRewriter.apply(fate.changes, to: Array(text), now: SystemClock.now)
-    if fate.waitsForNext, peer.held == nil {
-      peers.values[index].held = bytes
+    if fate.waitsFor > 0, peer.held.count < Self.heldMax {
+      peers.values[index].held.append((fate.waitsFor, bytes))
       return
     }
     for _ in 0..<fate.copies { send(bytes, to: session, delayMilliseconds: fate.delayMilliseconds) }
-    if let held = peer.held {
-      peers.values[index].held = nil
-      send(held, to: session, delayMilliseconds: fate.delayMilliseconds)
+    guard !peer.held.isEmpty else { return }
+    for place in peer.held.indices { peers.values[index].held[place].left -= 1 }
+    peers.values[index].held.removeAll { $0.left <= 0 }
+    for entry in peer.held where entry.left <= 1 {
+      send(entry.frame, to: session, delayMilliseconds: fate.delayMilliseconds)
     }
   }
 

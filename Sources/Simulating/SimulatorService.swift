@@ -20,8 +20,8 @@ public final class SimulatorService {
     var pending: [UInt8] = []
     /// Frames that a fault holds back, and when they are due by the monotonic clock.
     var delayed: [(due: Int64, frame: [UInt8])] = []
-    /// A frame that goes out after the next one.
-    var held: [UInt8]?
+    /// Frames that go out after so many others.
+    var held: [(left: Int64, frame: [UInt8])] = []
     /// Whether nothing is said to it any more, and nothing heard.
     var isMute = false
   }
@@ -36,8 +36,8 @@ public final class SimulatorService {
   /// What goes wrong on purpose.
   var board: FaultBoard
   private var faultFiles: FaultFiles?
-  /// Answers that a fault holds back, and when they are due by the monotonic clock.
-  private var late: [(due: Int64, answer: HTTPServerResponse, deferral: HTTPDeferral)] = []
+  /// Answers and handshakes that a fault holds back, and when they are due by the monotonic clock.
+  private var late: [(due: Int64, end: () -> Void)] = []
   private let publisher: Publisher?
   private var topics: [Strategy: TopicHandle] = [:]
   private var healthTopic: TopicHandle?
@@ -233,7 +233,14 @@ public final class SimulatorService {
     if request.wantsWebSocket {
       guard let channel = simulator.channel(of: request) else { return .response(.text("not found\n", status: 404)) }
       if let refusal = simulator.refusal(request, channel, at: SystemClock.now) { return .response(refusal) }
-      return .webSocket { [unowned self] socket in accept(socket, channel, target: request.target) }
+      guard fate.delayMilliseconds > 0 else {
+        return .webSocket { [unowned self] socket in accept(socket, channel, target: request.target) }
+      }
+      // Sound: the server calls it in `process`, on the thread of this loop, and ends with it.
+      nonisolated(unsafe) unowned let service = self
+      return later(fate) { deferral in
+        deferral.complete { socket in service.accept(socket, channel, target: request.target) }
+      }
     }
     var response = simulator.answer(request, at: SystemClock.now)
     collect()
@@ -245,9 +252,12 @@ public final class SimulatorService {
 
   private func late(_ response: HTTPServerResponse, _ fate: RequestFate) -> HTTPServerReply {
     guard fate.delayMilliseconds > 0 else { return .response(response) }
+    return later(fate) { $0.complete(response) }
+  }
+
+  private func later(_ fate: RequestFate, _ end: @escaping (HTTPDeferral) -> Void) -> HTTPServerReply {
     let deferral = HTTPDeferral()
-    let due = SystemClock.monotonicNanoseconds + fate.delayMilliseconds * 1_000_000
-    late.append((due, response, deferral))
+    late.append((SystemClock.monotonicNanoseconds + fate.delayMilliseconds * 1_000_000, { end(deferral) }))
     return .deferred(deferral)
   }
 
@@ -306,7 +316,7 @@ public final class SimulatorService {
     let now = SystemClock.monotonicNanoseconds
     let ended = board.expire(at: SystemClock.now)
     if !ended.isEmpty { tellEnded(ended) }
-    for entry in late where entry.due <= now { entry.deferral.complete(entry.answer) }
+    for entry in late where entry.due <= now { entry.end() }
     late.removeAll { $0.due <= now }
     sendDelayed(now)
   }

@@ -90,7 +90,7 @@ public enum HTTPServerReply {
   /// A request that asked for none is answered 426. `accept` should call `receive` at once: the client may have sent
   /// frames that were read together with its request.
   case webSocket(accept: (WebSocketPeer) -> Void)
-  /// A response that comes later, by `HTTPDeferral.complete`.
+  /// A response, or a WebSocket, that comes later, by `HTTPDeferral.complete` or `accept`.
   case deferred(HTTPDeferral)
   /// A response that goes on and on, with status 200.
   case stream(HTTPStream)
@@ -105,8 +105,14 @@ public final class HTTPDeferral: Sendable {
   enum State {
     case open
     case parked(resume: @Sendable () -> Void)
-    case ready(HTTPServerResponse)
+    case ready(Outcome)
     case done
+  }
+
+  /// What the client gets in the end.
+  enum Outcome {
+    case response(HTTPServerResponse)
+    case webSocket(accept: @Sendable (WebSocketPeer) -> Void)
   }
 
   private let state = Mutex<State>(.open)
@@ -115,14 +121,23 @@ public final class HTTPDeferral: Sendable {
   public init() {}
 
   /// Answers; only the first call counts.
-  public func complete(_ response: HTTPServerResponse) {
+  public func complete(_ response: HTTPServerResponse) { end(.response(response)) }
+
+  /// Agrees to a WebSocket; only the first call counts.
+  ///
+  /// `accept` gets the peer on the server's thread; a request that asked for none is answered 426.
+  public func complete(webSocket accept: @escaping @Sendable (WebSocketPeer) -> Void) {
+    end(.webSocket(accept: accept))
+  }
+
+  private func end(_ outcome: Outcome) {
     let resume: (@Sendable () -> Void)? = state.withLock { state in
       switch state {
       case .open:
-        state = .ready(response)
+        state = .ready(outcome)
         return nil
       case .parked(let resume):
-        state = .ready(response)
+        state = .ready(outcome)
         return resume
       case .ready, .done:
         return nil
@@ -142,12 +157,12 @@ public final class HTTPDeferral: Sendable {
     }
   }
 
-  /// The response, once.
-  func take() -> HTTPServerResponse? {
+  /// What came of it, once.
+  func take() -> Outcome? {
     state.withLock { state in
-      guard case .ready(let response) = state else { return nil }
+      guard case .ready(let outcome) = state else { return nil }
       state = .done
-      return response
+      return outcome
     }
   }
 }

@@ -81,9 +81,9 @@ final class ServerExchange {
     case .body:
       return handle(server, connection, path: String(cString: path), method: String(cString: method))
     case .parked:
-      guard let response = deferral?.take() else { return .YES }
+      guard let outcome = deferral?.take() else { return .YES }
       server.parked[ObjectIdentifier(self)] = nil
-      return answer(response, connection, server)
+      return conclude(outcome, server, connection, path: String(cString: path), method: String(cString: method))
     case .answered:
       return .YES
     }
@@ -145,7 +145,17 @@ final class ServerExchange {
     case .response(let response): return answer(response, connection, server)
     case .stream(let stream): return answer(stream, connection, server)
     case .webSocket(let accept): return upgrade(request, server, connection, accept)
-    case .deferred(let deferral): return park(deferral, server, connection)
+    case .deferred(let deferral): return park(deferral, server, connection, request)
+    }
+  }
+
+  private func conclude(
+    _ outcome: HTTPDeferral.Outcome, _ server: HTTPServer, _ connection: OpaquePointer, path: String, method: String
+  ) -> MHD_Result {
+    switch outcome {
+    case .response(let response): answer(response, connection, server)
+    case .webSocket(let accept):
+      upgrade(request(connection, path: path, method: method), server, connection, accept)
     }
   }
 
@@ -213,7 +223,9 @@ final class ServerExchange {
     return MHD_queue_response(connection, UInt32(MHD_HTTP_OK), made)
   }
 
-  private func park(_ deferral: HTTPDeferral, _ server: HTTPServer, _ connection: OpaquePointer) -> MHD_Result {
+  private func park(
+    _ deferral: HTTPDeferral, _ server: HTTPServer, _ connection: OpaquePointer, _ request: HTTPServerRequest
+  ) -> MHD_Result {
     self.deferral = deferral
     phase = .parked
     // Sound: a suspended connection lives until it is resumed, and resuming is safe from any thread.
@@ -229,7 +241,8 @@ final class ServerExchange {
       return .YES
     }
     // Answered already; or a deferral that was used twice, which is an error of the handler's.
-    return answer(deferral.take() ?? .text("deferral used twice\n", status: 500), connection, server)
+    let outcome = deferral.take() ?? .response(.text("deferral used twice\n", status: 500))
+    return conclude(outcome, server, connection, path: request.path, method: request.method)
   }
 
   private final class Upgrade {

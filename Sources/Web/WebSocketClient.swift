@@ -166,6 +166,7 @@ private struct Connector {
       let underlying = Int32(bitPattern: code.rawValue)
       switch HTTPError.Code(code) {
       case .timeout: throw error(.timeout, underlying)
+      case .resolve: throw error(.resolve, underlying)
       case .tls: throw error(.tls, underlying)
       case .cancelled: throw error(.cancelled, underlying)
       case .invalidRequest: throw error(.invalidRequest, underlying)
@@ -244,11 +245,15 @@ private struct Connector {
     var lines = header.split(whereSeparator: \.isNewline)[...]
     let words = (lines.popFirst() ?? "").split(separator: " ", maxSplits: 2)
     guard words.count >= 2, words[0].hasPrefix("HTTP/1."), let status = Int(words[1]) else { throw error(.protocol) }
-    guard status == 101 else { throw error(.refused, httpStatus: status) }
     var headers = HTTPHeaders()
     for line in lines {
       guard let colon = line.firstIndex(of: ":") else { continue }
       headers.append(String(line[..<colon]), HTTPHeaders.trimmed(line[line.index(after: colon)...]))
+    }
+    guard status == 101 else {
+      throw WebSocketError(
+        .refused, operation: operation, httpStatus: status,
+        retryAfterSeconds: headers["Retry-After"].flatMap { Int($0) }.map { max(0, $0) })
     }
     // No extension was offered, so none may be agreed to.
     guard headers.contains("Upgrade", token: "websocket"), headers.contains("Connection", token: "Upgrade"),

@@ -33,7 +33,9 @@ public struct WebSocketError: Error, Hashable, Sendable, CustomStringConvertible
   public enum Code: String, Hashable, Sendable {
     /// The URL or a header field cannot be used.
     case invalidRequest
-    /// The host's name could not be resolved, or no connection came about.
+    /// The host's name could not be resolved.
+    case resolve
+    /// No connection came about.
     case connect
     /// The peer's certificate, or the TLS handshake, failed.
     case tls
@@ -63,10 +65,15 @@ public struct WebSocketError: Error, Hashable, Sendable, CustomStringConvertible
   public let underlyingCode: Int32
   /// What the server answered to the request for a WebSocket; 0 where it did not get so far.
   public let httpStatus: Int
+  /// How long the server asks us to wait, in seconds; nil where it does not say.
+  public let retryAfterSeconds: Int?
 
   /// An error by its parts.
-  public init(_ code: Code, operation: String, underlyingCode: Int32 = 0, httpStatus: Int = 0) {
+  public init(
+    _ code: Code, operation: String, underlyingCode: Int32 = 0, httpStatus: Int = 0, retryAfterSeconds: Int? = nil
+  ) {
     self.code = code
+    self.retryAfterSeconds = retryAfterSeconds
     self.operation = operation
     self.underlyingCode = underlyingCode
     self.httpStatus = httpStatus
@@ -75,8 +82,8 @@ public struct WebSocketError: Error, Hashable, Sendable, CustomStringConvertible
   /// Whether connecting again may help.
   public var isRetriable: Bool {
     switch code {
-    case .connect, .timeout, .disconnected, .protocol, .backlog, .closed: true
-    case .refused: httpStatus >= 500 || httpStatus == 429
+    case .resolve, .connect, .timeout, .disconnected, .protocol, .backlog, .closed: true
+    case .refused: httpStatus >= 500 || httpStatus == 429 || httpStatus == 418
     case .invalidRequest, .tls, .cancelled, .internal: false
     }
   }
@@ -85,6 +92,7 @@ public struct WebSocketError: Error, Hashable, Sendable, CustomStringConvertible
   public var description: String {
     "WebSocket \(operation): \(code.rawValue)"
       + (httpStatus != 0 ? " (HTTP \(httpStatus))" : underlyingCode != 0 ? " (\(underlyingCode))" : "")
+      + (retryAfterSeconds.map { " (retry after \($0) s)" } ?? "")
   }
 }
 

@@ -55,7 +55,7 @@ import Web
     var duplicate = try board("{\"venue\":\"binance\",\"kind\":\"duplicate\",\"share_percent\":100}")
     #expect(fate(&duplicate, .binance, "{}").copies == 2)
     var reorder = try board("{\"venue\":\"binance\",\"kind\":\"reorder\",\"share_percent\":100}")
-    #expect(fate(&reorder, .binance, "{}").waitsForNext)
+    #expect(fate(&reorder, .binance, "{}").waitsFor == 1)
     var gap = try board("{\"venue\":\"binance\",\"kind\":\"gap\",\"value\":3,\"share_percent\":100}")
     #expect((0..<3).allSatisfy { _ in fate(&gap, .binance, "{}").copies == 0 })
     #expect(gap.faults[0].frames == 1)
@@ -176,6 +176,36 @@ import Web
       let dns = try await client.send(
         HTTPRequest(method: "POST", url: base + "/faults", body: Array("{\"venue\":\"okx\",\"kind\":\"dns\"}".utf8)))
       #expect(dns.status == 400 && dns.text.contains("run directory"))
+    }
+  }
+
+  @Test(.timeLimit(.minutes(10)))
+  func `a slow venue is slow with handshakes, and one that is asked too much refuses them and says how long to wait`()
+    async throws
+  {
+    try await serving(options()) { port in
+      let client = HTTPClient()
+      func set(_ text: String) async throws {
+        let url = "http://127.0.0.1:\(port)/faults"
+        let answer = try await client.send(HTTPRequest(method: "POST", url: url, body: Array(text.utf8)))
+        #expect(answer.status == 201, "\(answer.text)")
+      }
+      try await set("{\"venue\":\"okx\",\"kind\":\"latency\",\"value\":600}")
+      let started = Date()
+      let okx = try await WebSocketClient.connect(
+        url: "ws://127.0.0.1:\(port)/okx/ws/v5/public", timeoutMilliseconds: 60_000)
+      #expect(Date().timeIntervalSince(started) >= 0.6)
+      try okx.send(text: "ping")
+      #expect(try await read(okx, until: { $0.contains("pong") }).contains("pong"))
+      okx.disconnect()
+      try await set("{\"venue\":\"bybit\",\"kind\":\"rate_limit\",\"value\":17}")
+      let error = await #expect(throws: WebSocketError.self) {
+        try await WebSocketClient.connect(
+          url: "ws://127.0.0.1:\(port)/bybit/v5/public/spot", timeoutMilliseconds: 60_000)
+      }
+      #expect(error?.code == .refused && error?.httpStatus == 429 && error?.retryAfterSeconds == 17)
+      let list = try await client.send(HTTPRequest(url: "http://127.0.0.1:\(port)/faults")).json().root
+      #expect(try #require(list["faults"]).elements.map { $0["handshakes"]?.integer } == [1, 1])
     }
   }
 

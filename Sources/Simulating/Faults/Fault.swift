@@ -26,7 +26,7 @@ package enum FaultKind: String, CaseIterable, Sendable {
   case drop
   /// Frames come twice.
   case duplicate
-  /// A frame comes after the one that follows it.
+  /// A frame comes after so many that follow it.
   case reorder
   /// So many frames in a row are lost.
   case gap
@@ -52,6 +52,7 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case .ban: 120
     case .staleTrades: 60
     case .gap: 10
+    case .reorder: 1
     default: nil
     }
   }
@@ -64,6 +65,7 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case .rateLimit, .ban: 0...259_200
     case .staleTrades: 1...10_000
     case .gap: 1...100_000
+    case .reorder: 1...1000
     default: 0...0
     }
   }
@@ -109,6 +111,8 @@ package struct Fault: Sendable {
   package var isActive = true
   /// Requests that it struck, WebSocket handshakes among them.
   package var requests: Int64 = 0
+  /// WebSocket handshakes among them.
+  package var handshakes: Int64 = 0
   /// Frames that it struck.
   package var frames: Int64 = 0
   /// Open streams that it struck.
@@ -144,8 +148,8 @@ package struct FrameFate: Sendable {
   package var delayMilliseconds: Int64 = 0
   /// How often it is sent.
   package var copies = 1
-  /// Whether the next one goes first.
-  package var waitsForNext = false
+  /// How many of the next ones go first.
+  package var waitsFor: Int64 = 0
   package var changes: [FaultChange] = []
 }
 

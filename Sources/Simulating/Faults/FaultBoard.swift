@@ -130,7 +130,7 @@ package struct FaultBoard: Sendable {
     for index in active where faults[index].concerns(venue) && faults[index].concerns(target: target) {
       let fault = faults[index]
       switch fault.kind {
-      case .latency where !isHandshake, .timeout, .halfOpen, .status, .rateLimit, .ownLimit, .ban: break
+      case .latency, .timeout, .halfOpen, .status, .rateLimit, .ownLimit, .ban: break
       case .truncate, .wrongTypes, .missingSizes:
         if isHandshake { continue }
       case .staleTrades:
@@ -139,6 +139,7 @@ package struct FaultBoard: Sendable {
       }
       guard strikes(share: fault.share) else { continue }
       faults[index].requests += 1
+      if isHandshake { faults[index].handshakes += 1 }
       switch fault.kind {
       case .latency: fate.delayMilliseconds += fault.value
       case .timeout, .halfOpen: fate.isSilent = true
@@ -194,7 +195,7 @@ package struct FaultBoard: Sendable {
         fate.copies = 0
         if fault.value > 1 { losing[session] = fault.value - 1 }
       case .duplicate: if fate.copies == 1 { fate.copies = 2 }
-      case .reorder: fate.waitsForNext = true
+      case .reorder: fate.waitsFor = max(fate.waitsFor, fault.value)
       default: fate.changes.append(FaultBoard.change(fault))
       }
     }

@@ -73,6 +73,7 @@ enum FaultRoutes {
       writer.field("started_at", fault.startedAt.description)
       if let end = fault.endsAt { writer.field("ends_at", end.description) } else { writer.null("ends_at") }
       writer.field("requests", fault.requests)
+      writer.field("handshakes", fault.handshakes)
       writer.field("frames", fault.frames)
       writer.field("streams", fault.streams)
     }
