@@ -10,9 +10,16 @@ public struct Trade: Hashable, Sendable {
   public var takerSide: Side
   /// The trade's own time at the venue.
   public var time: Timestamp
+  /// The venue's number of the trade; nil where it has none.
+  ///
+  /// It is not told on the bus.
+  public var number: Int64?
 
   /// A trade by its parts.
-  public init(instrument: InstrumentID, price: Price, quantity: Quantity?, takerSide: Side, time: Timestamp) {
+  public init(
+    instrument: InstrumentID, price: Price, quantity: Quantity?, takerSide: Side, time: Timestamp, number: Int64? = nil
+  ) {
+    self.number = number
     self.instrument = instrument
     self.price = price
     self.quantity = quantity

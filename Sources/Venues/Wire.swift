@@ -51,6 +51,12 @@ struct Wire {
     return member
   }
 
+  /// A venue's own number of something, as a number or as text; nil where there is none of that kind.
+  func number(_ name: String) -> Int64? {
+    guard json.kind == .object, let member = json[name] else { return nil }
+    return member.integer ?? member.string.flatMap { Int64($0) }
+  }
+
   /// A member that is a string.
   func text(_ name: String) throws(WireProblem) -> String {
     let member = try required(name, "a string")

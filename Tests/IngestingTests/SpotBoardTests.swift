@@ -37,7 +37,8 @@ struct BinanceStreamParserTests {
     guard let document = try fixture("ws_trade_2021.json") else { return }
     let trade = Trade(
       instrument: InstrumentID(venue: .binance, symbol: "ETHUSDT"), price: try Price("4149.74"),
-      quantity: try Quantity("0.4387"), takerSide: .sell, time: try Timestamp(milliseconds: 1_639_351_062_243))
+      quantity: try Quantity("0.4387"), takerSide: .sell, time: try Timestamp(milliseconds: 1_639_351_062_243),
+      number: 705_291_099)
     #expect(try parse(text(document.root)) == .trade(trade))
   }
 
@@ -47,7 +48,8 @@ struct BinanceStreamParserTests {
     let start = try Timestamp(milliseconds: 1_672_515_780_000)
     let trade = Trade(
       instrument: InstrumentID(venue: .binance, symbol: "BNBBTC"), price: try Price("0.001"),
-      quantity: try Quantity("100"), takerSide: .sell, time: try Timestamp(milliseconds: 1_672_515_782_136))
+      quantity: try Quantity("100"), takerSide: .sell, time: try Timestamp(milliseconds: 1_672_515_782_136),
+      number: 12_345)
     #expect(try parse(message("trade")) == .trade(trade))
     let ticker = Ticker(
       instrument: InstrumentID(venue: .binance, symbol: "BNBUSDT"),
@@ -222,6 +224,73 @@ struct SpotBoardTests {
     stream.take(fetched: RecentTrades([trade(5), trade(2)], filter: filter, now: time), symbol: "BTCUSDT")
     #expect(stream.takeTrades() == [trade(10), trade(5), trade(2)])
     #expect(stream.counters.knownTrades == 3 && stream.counters.oldTrades == 1)
+  }
+}
+
+struct TradeNumbersTests {
+  private let filter = TradeAgeFilter(ageMaxSeconds: 300)
+
+  private func trade(_ number: Int64, at venue: Market.Venue = .binance) -> Trade {
+    Trade(
+      instrument: InstrumentID(venue: venue, symbol: "BTCUSDT"), price: .one, quantity: .one, takerSide: .buy,
+      time: time.advanced(bySeconds: -100 + number), number: number)
+  }
+
+  private func board(_ venue: Market.Venue, _ numbers: Int64...) -> SpotBoard {
+    let board = SpotBoard(venue: venue, symbols: ["BTCUSDT"], tradeAge: filter)
+    for number in numbers { board.take(.trade(trade(number, at: venue)), receivedAt: time) }
+    return board
+  }
+
+  @Test func `a trade that comes again is told once`() {
+    for venue in [Market.Venue.binance, .okx] {
+      let board = board(venue, 1, 2, 2, 3, 1)
+      #expect(board.takeTrades().map(\.number) == [1, 2, 3])
+      #expect(board.counters.repeatedTrades == 2 && board.counters.missedTrades == 0)
+    }
+  }
+
+  @Test func `numbers that are left out are missing until they come late or by REST, and are then told once`() {
+    let board = board(.binance, 1, 5, 3)
+    #expect(board.counters.missedTrades == 3 && board.counters.reorderedTrades == 1)
+    #expect(board.symbolsWithGaps == ["BTCUSDT"])
+    board.take(
+      fetched: RecentTrades((1...6).map { trade($0) }, filter: filter, now: time), symbol: "BTCUSDT")
+    #expect(board.takeTrades().map(\.number) == [1, 5, 3, 2, 4, 6])
+    #expect(board.counters.filledTrades == 2 && board.counters.knownTrades == 3 && board.symbolsWithGaps.isEmpty)
+    board.take(.trade(trade(6)), receivedAt: time)
+    #expect(board.takeTrades().isEmpty && board.counters.repeatedTrades == 1)
+  }
+
+  @Test func `what REST does not tell either is given up, and where numbers do not run none is missing`() {
+    let gap = board(.kraken, 1, 5)
+    gap.take(fetched: RecentTrades([trade(5, at: .kraken)], filter: filter, now: time), symbol: "BTCUSDT")
+    #expect(gap.symbolsWithGaps.isEmpty && gap.counters.missedTrades == 3 && gap.counters.filledTrades == 0)
+    #expect(board(.okx, 1, 5).counters.missedTrades == 0)
+  }
+
+  @Test func `a ticker that is older than the one before is passed over, until another stream begins`() {
+    let board = board(.okx)
+    func tell(_ bid: Int64, at seconds: Int64) {
+      let ticker = Ticker(
+        instrument: InstrumentID(venue: .okx, symbol: "BTCUSDT"), bid: Level(price: Price(raw: bid), quantity: .one),
+        ask: Level(price: Price(raw: bid + 1), quantity: .one), time: time.advanced(bySeconds: seconds))
+      board.take(.ticker(ticker), receivedAt: time)
+    }
+    tell(10, at: 2)
+    tell(11, at: 1)
+    #expect(board.ticker("BTCUSDT")?.bid.price.raw == 10 && board.counters.lateTickers == 1)
+    tell(12, at: 2)
+    board.streamBegins(["BTCUSDT"])
+    tell(13, at: 0)
+    #expect(board.ticker("BTCUSDT")?.bid.price.raw == 13 && board.counters.lateTickers == 1)
+  }
+
+  @Test func `a trade that was under way for long is counted`() {
+    let board = board(.binance, 99, 100)
+    #expect(board.counters.late == 0)
+    board.take(.trade(trade(101)), receivedAt: time.advanced(bySeconds: 3))
+    #expect(board.counters.late == 1 && board.takeTrades().count == 3)
   }
 }
 

@@ -104,7 +104,8 @@ import Web
       recent.trades.first
         == Trade(
           instrument: InstrumentID(venue: .binance, symbol: "BTCUSDT"), price: price("60650"),
-          quantity: quantity("0.02924"), takerSide: .sell, time: try Timestamp(milliseconds: 1_634_942_949_263)))
+          quantity: quantity("0.02924"), takerSide: .sell, time: try Timestamp(milliseconds: 1_634_942_949_263),
+          number: 1_111_468_873))
     #expect(recent.trades[1].takerSide == .buy)
     let late = try await CannedVenue(body: bytes).binance.recentTrades(
       symbol: "BTCUSDT", filter: TradeAgeFilter(ageMaxSeconds: 300), now: newest.advanced(bySeconds: 300))

@@ -68,7 +68,7 @@ import Web
         == Trade(
           instrument: InstrumentID(venue: .kraken, symbol: "BTC/USDT"), price: price("105433.6"),
           quantity: quantity("0.00027625"), takerSide: .buy,
-          time: Timestamp(nanoseconds: 1_762_795_433_971_744_500)))
+          time: Timestamp(nanoseconds: 1_762_795_433_971_744_500), number: 10_218_208))
     #expect(recent.trades.last?.takerSide == .sell)
   }
 

@@ -73,7 +73,7 @@ import Web
       recent.trades.last
         == Trade(
           instrument: InstrumentID(venue: .okx, symbol: "BTC-USDT"), price: price("102537.9"),
-          quantity: quantity("0.00013669"), takerSide: .sell, time: newest))
+          quantity: quantity("0.00013669"), takerSide: .sell, time: newest, number: 734_864_333))
     #expect(recent.trades.map(\.takerSide) == [.buy, .sell])
     let late = try await CannedVenue(body: bytes).okx.recentTrades(
       symbol: "BTC-USDT", filter: TradeAgeFilter(ageMaxSeconds: 300), now: newest.advanced(bySeconds: 60 * 86_400))

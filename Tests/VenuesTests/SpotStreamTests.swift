@@ -134,7 +134,7 @@ func level(_ text: String, _ size: String) -> Level { Level(price: price(text), 
       + "\"side\":\"sell\"}"
     let trade = Trade(
       instrument: instrument(.coinbase, "BTC-USD"), price: price("400.23"), quantity: quantity("5.23512"),
-      takerSide: .buy, time: time("2014-11-07T08:19:27.028459Z"))
+      takerSide: .buy, time: time("2014-11-07T08:19:27.028459Z"), number: 10)
     #expect(hear(&format, text).events == [.trade(trade)])
     #expect(hear(&format, text.replacing("\"match\"", with: "\"last_match\"")).events == [.ignored])
     #expect(hear(&format, text.replacing("5.23512", with: "-1")).error?.field == "size")
@@ -173,10 +173,10 @@ func level(_ text: String, _ size: String) -> Level { Level(price: price(text), 
     var format = stream(.kraken)
     let first = Trade(
       instrument: instrument(.kraken, "BTC/USD"), price: price("105944.2"), quantity: quantity("0.00027625"),
-      takerSide: .buy, time: time("2023-10-06T17:35:55.440295Z"))
+      takerSide: .buy, time: time("2023-10-06T17:35:55.440295Z"), number: 10_218_208)
     let second = Trade(
       instrument: instrument(.kraken, "BTC/USD"), price: price("105910.5"), quantity: quantity("0.0001246"),
-      takerSide: .sell, time: time("2023-10-06T17:35:56.123456Z"))
+      takerSide: .sell, time: time("2023-10-06T17:35:56.123456Z"), number: 10_218_209)
     #expect(hear(&format, bytes).events == [.trade(first), .trade(second)])
     let snapshot = String(decoding: bytes, as: UTF8.self).replacing("\"update\"", with: "\"snapshot\"")
     #expect(hear(&format, snapshot).events == [.ignored])
@@ -277,7 +277,7 @@ func level(_ text: String, _ size: String) -> Level { Level(price: price(text), 
     #expect(hear(&format, tickers).events == [.ticker(ticker)])
     let trade = Trade(
       instrument: instrument(.okx, "BTC-USD"), price: price("42219.9"), quantity: quantity("0.12060306"),
-      takerSide: .buy, time: try Timestamp(milliseconds: 1_630_048_897_897))
+      takerSide: .buy, time: try Timestamp(milliseconds: 1_630_048_897_897), number: 130_639_474)
     #expect(hear(&format, trades).events == [.trade(trade)])
     // A bar by the time of Hong Kong, which stands on no grid.
     let candle = Candle(

@@ -7,9 +7,21 @@ package struct SpotCounters {
   package var frames: UInt64 = 0
   package var trades: UInt64 = 0
   package var oldTrades: UInt64 = 0
+  /// Numbers of trades that were left out: REST is asked for them.
+  package var missedTrades: UInt64 = 0
+  /// Those of them that REST has told.
+  package var filledTrades: UInt64 = 0
+  /// Trades that came after later ones.
+  package var reorderedTrades: UInt64 = 0
+  /// Trades that the stream told again.
+  package var repeatedTrades: UInt64 = 0
+  /// Trades that were under way for more than a second.
+  package var late: UInt64 = 0
   /// Trades that REST told again.
   package var knownTrades: UInt64 = 0
   package var tickers: UInt64 = 0
+  /// Tickers that are older than the one before: they are passed over.
+  package var lateTickers: UInt64 = 0
   package var candles: UInt64 = 0
   /// Candles that say less than what is known of their minute.
   package var lateCandles: UInt64 = 0
@@ -34,12 +46,16 @@ package final class SpotBoard {
     var isTickerNew = false
     /// The time of its newest trade.
     var tradedAt: Timestamp?
+    var numbers: TradeNumbers
+    /// The time of the newest ticker of the present stream.
+    var toldAt: Timestamp?
     /// Oldest first, each minute once.
     var candles: [Candle] = []
   }
 
   package private(set) var counters = SpotCounters()
   private let venue: Venue
+  private let hasRunningNumbers: Bool
   private var pairs: [Pair]
   private let places: [String: Int]
   private let tradeAge: TradeAgeFilter
@@ -53,7 +69,10 @@ package final class SpotBoard {
   ///   - isWatched: whether they are watched from the beginning.
   package init(venue: Venue, symbols: [String], tradeAge: TradeAgeFilter, isWatched: Bool = true) {
     self.venue = venue
-    pairs = symbols.map { Pair(symbol: $0, isWatched: isWatched) }
+    // Others leave numbers out, or have none that run.
+    hasRunningNumbers = venue == .binance || venue == .coinbase || venue == .kraken
+    let numbers = TradeNumbers(areRunning: hasRunningNumbers)
+    pairs = symbols.map { Pair(symbol: $0, isWatched: isWatched, numbers: numbers) }
     places = Dictionary(uniqueKeysWithValues: symbols.enumerated().map { ($1, $0) })
     self.tradeAge = tradeAge
   }
@@ -66,7 +85,7 @@ package final class SpotBoard {
   /// Takes none any more, and forgets what is known of it.
   package func unwatch(_ symbol: String) {
     guard let place = places[symbol] else { return }
-    pairs[place] = Pair(symbol: symbol)
+    pairs[place] = Pair(symbol: symbol, numbers: TradeNumbers(areRunning: hasRunningNumbers))
     changedCandles.removeAll { $0.place == place }
     trades.removeAll { $0.instrument.symbol == symbol }
   }
@@ -81,7 +100,7 @@ package final class SpotBoard {
   package func take(_ event: SpotStreamEvent, receivedAt: Timestamp) -> String? {
     switch event {
     case .trade(let trade): return take(trade, receivedAt)
-    case .ticker(let ticker): return take(ticker) ? ticker.instrument.symbol : nil
+    case .ticker(let ticker): return take(streamed: ticker) ? ticker.instrument.symbol : nil
     case .candle(let symbol, let candle):
       guard let place = place(of: symbol) else { return nil }
       counters.candles += 1
@@ -112,14 +131,43 @@ package final class SpotBoard {
 
   private func take(_ trade: Trade, _ receivedAt: Timestamp) -> String? {
     guard let place = place(of: trade.instrument.symbol) else { return nil }
+    let symbol = trade.instrument.symbol
+    switch pairs[place].numbers.take(trade.number) {
+    case .next: break
+    case .after(let missed): counters.missedTrades += UInt64(missed)
+    case .late: counters.reorderedTrades += 1
+    case .known:
+      counters.repeatedTrades += 1
+      return symbol
+    }
     guard tradeAge.accepts(trade.time, now: receivedAt) else {
       counters.oldTrades += 1
       return nil
     }
     counters.trades += 1
+    if receivedAt.nanoseconds(since: trade.time) > 1_000_000_000 { counters.late += 1 }
     pairs[place].tradedAt = max(pairs[place].tradedAt ?? trade.time, trade.time)
     trades.append(trade)
-    return trade.instrument.symbol
+    return symbol
+  }
+
+  /// The symbols of which trades are missing.
+  package var symbolsWithGaps: [String] { pairs.filter { $0.isWatched && $0.numbers.hasGaps }.map(\.symbol) }
+
+  /// A new stream tells of these symbols: what it says is not compared with what another one said.
+  package func streamBegins(_ symbols: [String]) {
+    for symbol in symbols { if let place = places[symbol] { pairs[place].toldAt = nil } }
+  }
+
+  private func take(streamed ticker: Ticker) -> Bool {
+    if let place = places[ticker.instrument.symbol], pairs[place].isWatched {
+      if let told = pairs[place].toldAt, ticker.time < told {
+        counters.lateTickers += 1
+        return true
+      }
+      pairs[place].toldAt = ticker.time
+    }
+    return take(ticker)
   }
 
   /// Takes a ticker, of the stream or of REST.
@@ -140,14 +188,25 @@ package final class SpotBoard {
     counters.oldTrades += UInt64(trades.tooOldCount)
     let known = pairs[place].tradedAt
     for trade in trades.trades.sorted(by: { $0.time < $1.time }) {
-      if let known, trade.time <= known {
+      // Where trades are numbered one by one, their numbers say which are known; elsewhere their times do.
+      let isKnown: Bool
+      if hasRunningNumbers, let number = trade.number, pairs[place].numbers.hasBegun {
+        let outcome = pairs[place].numbers.take(number)
+        if outcome == .late { counters.filledTrades += 1 }
+        isKnown = outcome == .known
+      } else {
+        isKnown = known.map { trade.time <= $0 } ?? false
+        if hasRunningNumbers, !isKnown { _ = pairs[place].numbers.take(trade.number) }
+      }
+      if isKnown {
         counters.knownTrades += 1
         continue
       }
       counters.trades += 1
-      pairs[place].tradedAt = trade.time
+      pairs[place].tradedAt = max(pairs[place].tradedAt ?? trade.time, trade.time)
       self.trades.append(trade)
     }
+    if let newest = trades.trades.compactMap(\.number).max() { pairs[place].numbers.forgetGaps(upTo: newest) }
   }
 
   /// Takes candles that were fetched by REST; what the stream has told since stays.

@@ -13,9 +13,19 @@ func throughGate<Value: Sendable>(
       try await gate.pass(limitNanoseconds: 30_000_000_000, verdict: VenueFaults.gateVerdict, operation))
   } catch let error as VenueError {
     return .failure(error)
+  } catch let error as AttemptTimedOut {
+    return .failure(timedOut(error, venue))
   } catch {
     return .failure(VenueError(venue: venue, kind: "request", problem: "\(error)", cause: .unreachable))
   }
+}
+
+/// A request that its gate has ended: it counts as one without an answer.
+func timedOut(_ error: AttemptTimedOut, _ venue: Venue) -> VenueError {
+  let error = VenueError(
+    venue: venue, kind: "request", problem: "\(error)", cause: .unreachable, obstacle: .timeout)
+  RequestFailures.count(error)
+  return error
 }
 
 extension SpotIngestingService {
@@ -65,6 +75,30 @@ extension SpotIngestingService {
       }
     }
     history[symbol] = state
+  }
+
+  // MARK: - Trades that the stream has left out
+
+  /// Asks REST for trades whose numbers are missing.
+  func fillGaps(_ now: Int64) {
+    guard let trades = venues.trades(venue) else { return }
+    for symbol in board.symbolsWithGaps where polling[symbol]?.isOn != true && now >= fillDueAt[symbol] ?? 0 {
+      fillDueAt[symbol] = now + options.pollNanoseconds
+      let (gate, venue, mailbox) = (self.gate, self.venue, self.mailbox)
+      let filter = TradeAgeFilter(ageMaxSeconds: options.tradeAgeMaxSeconds)
+      Task {
+        let recent = await throughGate(gate, venue, symbol, cost: VenueBudgets.tradesCost(venue)) {
+          try await trades.recentTrades(symbol: symbol, filter: filter, now: SystemClock.now)
+        }
+        mailbox.post(.filled(symbol: symbol, recent))
+      }
+    }
+  }
+
+  func take(filled result: Result<RecentTrades, VenueError>, _ symbol: String) {
+    guard watched.contains(symbol), case .success(let trades) = result else { return }
+    board.take(fetched: trades, symbol: symbol)
+    publishChanges()
   }
 
   // MARK: - Polling while a stream is down

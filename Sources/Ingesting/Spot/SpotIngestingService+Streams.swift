@@ -17,6 +17,7 @@ extension SpotIngestingService {
     connections[index].closesAt = now + options.lifetimeNanoseconds - spread
     connections[index].nextPingAt = now + pingInterval(index)
     connections[index].format.reset()
+    board.streamBegins(connections[index].symbols)
     connections[index].requests = []
     connections[index].unanswered = 0
     connections[index].nextRequestAt = now
@@ -123,7 +124,6 @@ extension SpotIngestingService {
       }
       if peer.wantsWrite { try peer.flush() }
       if hasData {
-        connections[index].stream.failures = 0
         connections[index].stream.lostAt = 0
       }
     } catch {

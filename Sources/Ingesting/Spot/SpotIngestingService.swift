@@ -10,6 +10,7 @@ enum SpotLetter: Sendable {
   case connected(connection: Int, attempt: Int, Result<WebSocketPeer, WebSocketError>)
   case candles(symbol: String, Result<[Candle], VenueError>)
   case polled(symbol: String, Result<Ticker, VenueError>, Result<RecentTrades, VenueError>)
+  case filled(symbol: String, Result<RecentTrades, VenueError>)
   case compared(connection: Int, symbol: String, Result<Ticker, VenueError>)
 }
 
@@ -70,6 +71,8 @@ final class SpotIngestingService: IngestingService {
   var requestCount = 0
   var history: [String: History] = [:]
   var polling: [String: Polling] = [:]
+  /// When REST may be asked again for trades of a symbol that are missing, in monotonic nanoseconds.
+  var fillDueAt: [String: Int64] = [:]
   var isReady = false
   var nextHealthAt: Int64 = 0
   var health = SpotHealth()
@@ -118,6 +121,7 @@ final class SpotIngestingService: IngestingService {
     guard now >= nextHealthAt else { return }
     nextHealthAt = now + 1_000_000_000
     poll(now)
+    fillGaps(now)
     watchForFrozen(now)
     publishHealth()
   }
@@ -127,6 +131,7 @@ final class SpotIngestingService: IngestingService {
     case .connected(let index, let attempt, let result): connected(index, attempt, result)
     case .candles(let symbol, let result): take(result, symbol)
     case .polled(let symbol, let ticker, let trades): take(ticker, trades, symbol)
+    case .filled(let symbol, let trades): take(filled: trades, symbol)
     case .compared(let index, let symbol, let result): take(compared: result, symbol, index)
     }
   }
@@ -164,6 +169,9 @@ final class SpotIngestingService: IngestingService {
     publishHealth([
       "frames": Int64(counters.frames), "trades": Int64(counters.trades), "trades_too_old": Int64(counters.oldTrades),
       "trades_known": Int64(counters.knownTrades), "tickers": Int64(counters.tickers),
+      "tickers_late": Int64(counters.lateTickers), "late": Int64(counters.late),
+      "trades_missed": Int64(counters.missedTrades), "trades_filled": Int64(counters.filledTrades),
+      "trades_reordered": Int64(counters.reorderedTrades), "trades_repeated": Int64(counters.repeatedTrades),
       "candles": Int64(counters.candles), "candles_late": Int64(counters.lateCandles),
       "unknown_symbols": Int64(counters.unknownSymbols), "ignored": Int64(counters.ignored),
       "refused": Int64(counters.refused.values.reduce(0, +)), "requests_refused": Int64(counters.refusedRequests),

@@ -126,7 +126,7 @@ extension BinanceREST {
       let trade = Trade(
         instrument: InstrumentID(venue: .binance, symbol: symbol), price: try row.price("price"),
         quantity: try row.quantity("qty"), takerSide: try row.boolean("isBuyerMaker") ? .sell : .buy,
-        time: try row.milliseconds("time"))
+        time: try row.milliseconds("time"), number: row.number("id"))
       try trade.check(price: "price", quantity: "qty")
       return trade
     }

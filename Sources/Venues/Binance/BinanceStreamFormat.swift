@@ -109,7 +109,7 @@ public struct BinanceStreamFormat: SpotStreamFormat {
     let trade = Trade(
       instrument: InstrumentID(venue: .binance, symbol: try message.text("s")), price: try message.price("p"),
       quantity: try message.quantity("q"), takerSide: try message.boolean("m") ? .sell : .buy,
-      time: try message.milliseconds("T"))
+      time: try message.milliseconds("T"), number: message.number("t"))
     try trade.check(price: "p", quantity: "q")
     return trade
   }

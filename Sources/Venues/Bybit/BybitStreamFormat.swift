@@ -104,7 +104,7 @@ public struct BybitStreamFormat: SpotStreamFormat {
     let trade = Trade(
       instrument: InstrumentID(venue: .bybit, symbol: try item.text("s")), price: try item.price("p"),
       quantity: try item.quantity("v"), takerSide: try item.side("S", buy: "Buy", sell: "Sell"),
-      time: try item.milliseconds("T"))
+      time: try item.milliseconds("T"), number: item.number("i"))
     try trade.check(price: "p", quantity: "v")
     return trade
   }

@@ -119,7 +119,7 @@ extension CoinbaseREST {
       let trade = Trade(
         instrument: InstrumentID(venue: .coinbase, symbol: symbol), price: try row.price("price"),
         quantity: try row.quantity("size"), takerSide: try row.side("side", buy: "buy", sell: "sell").opposite,
-        time: try row.time("time"))
+        time: try row.time("time"), number: row.number("trade_id"))
       try trade.check(price: "price", quantity: "size")
       return trade
     }.reversed()

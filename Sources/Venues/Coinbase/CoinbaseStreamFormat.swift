@@ -94,7 +94,8 @@ public struct CoinbaseStreamFormat: SpotStreamFormat {
     let trade = Trade(
       instrument: InstrumentID(venue: .coinbase, symbol: try message.text("product_id")),
       price: try message.price("price"), quantity: try message.quantity("size"),
-      takerSide: try message.side("side", buy: "buy", sell: "sell").opposite, time: try message.time("time"))
+      takerSide: try message.side("side", buy: "buy", sell: "sell").opposite, time: try message.time("time"),
+      number: message.number("trade_id"))
     try trade.check(price: "price", quantity: "size")
     return trade
   }

@@ -160,7 +160,8 @@ extension KrakenREST {
           }
           let trade = Trade(
             instrument: InstrumentID(venue: .kraken, symbol: symbol ?? key), price: try fields.price(0),
-            quantity: try fields.quantity(1), takerSide: side, time: try fields.fractionalSeconds(2))
+            quantity: try fields.quantity(1), takerSide: side, time: try fields.fractionalSeconds(2),
+            number: fields.count > 6 ? fields[6].json.integer : nil)
           try trade.check(price: "[0]", quantity: "[1]")
           return trade
         }

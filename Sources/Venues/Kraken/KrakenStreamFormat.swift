@@ -129,7 +129,7 @@ public struct KrakenStreamFormat: SpotStreamFormat {
     let trade = Trade(
       instrument: InstrumentID(venue: .kraken, symbol: try item.text("symbol")), price: try item.price("price"),
       quantity: try item.quantity("qty"), takerSide: try item.side("side", buy: "buy", sell: "sell"),
-      time: try item.time("timestamp"))
+      time: try item.time("timestamp"), number: item.number("trade_id"))
     try trade.check(price: "price", quantity: "qty")
     return trade
   }

@@ -189,7 +189,7 @@ extension OKXREST {
     let trade = Trade(
       instrument: InstrumentID(venue: .okx, symbol: try item.text("instId")), price: try item.price("px"),
       quantity: try item.quantity("sz"), takerSide: try item.side("side", buy: "buy", sell: "sell"),
-      time: try item.milliseconds("ts"))
+      time: try item.milliseconds("ts"), number: item.number("tradeId"))
     try trade.check(price: "px", quantity: "sz")
     return trade
   }
