@@ -18,6 +18,8 @@ final class IngestingLoop<Letter: Sendable> {
   /// Whether a stream was opened or closed since the last wait.
   var pollSetChanged = true
   var random = SystemRandomNumberGenerator()
+  /// How often streams have failed, by what stood in the way.
+  var streamFailures: [String: Int64] = [:]
 
   /// Binds the process's endpoint, and connects to the supervisor.
   ///
@@ -151,7 +153,8 @@ extension IngestingService {
   /// Says that the process lives, and what it has counted: the venue's own beside what all ingestors count.
   func publishHealth(_ own: [String: Int64]) {
     context.readiness.watchdog()
-    var values = own
+    var values = own.merging(RequestFailures.values(venue, prefix: "request_failures_")) { $1 }
+    for (name, count) in loop.streamFailures { values["stream_failures_" + name] = count }
     values["connections"] = Int64(connections.count)
     values["connections_open"] = Int64(connections.count { $0.stream.state == .open })
     values["reconnections"] = Int64(connections.reduce(0) { $0 + max(0, $1.stream.openCount - 1) })

@@ -22,8 +22,10 @@ extension IngestingService {
         if peer.isClosed {
           lose(index, "closed by the venue")
         } else if now - peer.lastReceivedMonotonicNanoseconds > silenceNanoseconds {
-          lose(index, "silent for \(silenceNanoseconds / 1_000_000_000) s")
+          lose(index, "silent for \(silenceNanoseconds / 1_000_000_000) s", as: "silent")
         } else {
+          // Not by the first message: a venue that talks nonsense is not to be asked again and again without a pause.
+          if now - stream.openedAt > 10_000_000_000 { connections[index].stream.failures = 0 }
           keep(index, now)
         }
       }
@@ -39,18 +41,27 @@ extension IngestingService {
       let mailbox = self.mailbox
       WebSocketClient.start(url: url, headers: headers) { mailbox.post(Self.connected(index, attempt, $0)) }
     } catch {
-      failed(index, "\(error)")
+      failed(index, "\(error)", as: "other")
     }
   }
 
-  private func failed(_ index: Int, _ problem: String) {
+  /// - Parameters:
+  ///   - index: the stream.
+  ///   - problem: for people.
+  ///   - name: its counter.
+  ///   - retryAfterSeconds: how long the venue asks us to wait.
+  private func failed(_ index: Int, _ problem: String, as name: String, retryAfterSeconds: Int? = nil) {
     let now = SystemClock.monotonicNanoseconds
+    loop.streamFailures[name, default: 0] += 1
     if connections[index].stream.lostAt == 0 { connections[index].stream.lostAt = now }
     connections[index].stream.state = .idle
     connections[index].stream.failures += 1
     let failures = connections[index].stream.failures
     connections[index].stream.dueAt =
-      now + StreamConnection.backoffNanoseconds(failures: failures, random: loop.random.next())
+      now
+      + max(
+        StreamConnection.backoffNanoseconds(failures: failures, random: loop.random.next()),
+        Int64(min(retryAfterSeconds ?? 0, 7 * 86_400)) * 1_000_000_000)
     guard failures == 1 || failures % 10 == 0 else { return }
     Log.warning(
       "stream cannot be opened",
@@ -61,7 +72,9 @@ extension IngestingService {
   func connected(_ index: Int, _ attempt: Int, _ result: Result<WebSocketPeer, WebSocketError>) {
     guard connections[index].stream.attempt == attempt, connections[index].stream.state == .connecting else { return }
     switch result {
-    case .failure(let error): failed(index, "\(error)")
+    case .failure(let error):
+      failed(
+        index, "\(error)", as: StreamConnection.name(of: error), retryAfterSeconds: error.retryAfterSeconds)
     case .success(let peer):
       let now = SystemClock.monotonicNanoseconds
       connections[index].stream.peer = peer
@@ -98,11 +111,11 @@ extension IngestingService {
   }
 
   /// Closes a stream that is lost, to open it anew after a pause: closing comes first, so that no socket leaks.
-  func lose(_ index: Int, _ problem: String) {
+  func lose(_ index: Int, _ problem: String, as name: String = "lost") {
     guard connections[index].stream.state == .open else { return }
     Log.warning("stream lost", ["venue": venue.rawValue, "connection": "\(index)", "problem": problem])
     close(index)
-    failed(index, problem)
+    failed(index, problem, as: name)
   }
 
   /// Closes a stream that watches nothing any more.

@@ -30,6 +30,20 @@ struct StreamConnection {
   /// How often it was opened.
   var openCount = 0
 
+  /// The counter of an error.
+  static func name(of error: WebSocketError) -> String {
+    switch error.code {
+    case .resolve: "dns"
+    case .connect: "connect"
+    case .tls: "tls"
+    case .timeout: "timeout"
+    case .refused: error.httpStatus == 429 || error.httpStatus == 418 ? "limit" : "status"
+    case .disconnected, .closed: "lost"
+    case .protocol: "malformed"
+    case .invalidRequest, .cancelled, .backlog, .internal: "other"
+    }
+  }
+
   /// How long to wait before the next attempt: doubling from 100 ms to 10 s, with up to half of it at random.
   static func backoffNanoseconds(failures: Int, random: UInt64) -> Int64 {
     let base = min(Int64(100) << Int64(min(failures, 7)), 10_000) * 1_000_000

@@ -73,6 +73,7 @@ struct RESTConnection: Sendable {
     do {
       return try format.read(kind, await send(kind, request), parse)
     } catch {
+      RequestFailures.count(error)
       pacer?.take(error)
       throw error
     }
@@ -95,7 +96,16 @@ struct RESTConnection: Sendable {
     case .tooLarge, .protocol: cause = .malformed
     default: cause = .unreachable
     }
-    return VenueError(venue: venue, kind: kind, problem: "\(error)", cause: cause)
+    let obstacle: VenueError.Obstacle? =
+      switch error.code {
+      case .resolve: .dns
+      case .connect: .connect
+      case .tls: .tls
+      case .timeout: .timeout
+      case .connectionLost: .lost
+      default: nil
+      }
+    return VenueError(venue: venue, kind: kind, problem: "\(error)", cause: cause, obstacle: obstacle)
   }
 }
 

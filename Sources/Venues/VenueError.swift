@@ -26,6 +26,20 @@ public struct VenueError: Error, Hashable, Sendable, CustomStringConvertible {
     case impossible
   }
 
+  /// Where a request without an answer got stuck.
+  public enum Obstacle: String, Hashable, Sendable, CaseIterable {
+    /// The name does not resolve.
+    case dns
+    /// No connection came about.
+    case connect
+    /// The encryption, or the certificate.
+    case tls
+    /// The time ran out.
+    case timeout
+    /// The connection broke.
+    case lost
+  }
+
   /// Which venue.
   public let venue: Venue
   /// The kind of message, such as `book` or `market`.
@@ -38,12 +52,15 @@ public struct VenueError: Error, Hashable, Sendable, CustomStringConvertible {
   public let cause: Cause
   /// How long the venue asks us to wait, in seconds; nil where it does not say.
   public let retryAfterSeconds: Int?
+  /// Where it got stuck, where no answer came and that is known.
+  public let obstacle: Obstacle?
 
   /// An error by its parts.
   public init(
     venue: Venue, kind: String, field: String = "", problem: String, cause: Cause = .malformed,
-    retryAfterSeconds: Int? = nil
+    retryAfterSeconds: Int? = nil, obstacle: Obstacle? = nil
   ) {
+    self.obstacle = obstacle
     self.venue = venue
     self.kind = kind
     self.field = field

@@ -323,6 +323,7 @@ extension CandleCollectingService {
       values["\(venue.rawValue)_requests_failed"] = Int64(counts.failed)
       values["\(venue.rawValue)_requests_refused"] = Int64(counts.refused)
       values["\(venue.rawValue)_breaker_open"] = gate.breaker.state == .closed ? 0 : 1
+      values.merge(RequestFailures.values(venue, prefix: "\(venue.rawValue)_failures_")) { $1 }
     }
     let message = HealthMessage(name: context.name, counters: values)
     publisher.publish(healthTopic) { message.encode($0) }

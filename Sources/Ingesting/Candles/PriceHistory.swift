@@ -299,7 +299,7 @@ package func fetching<Value: Sendable, C: Clock<Duration>>(
       return try await source.gate.pass(
         limitNanoseconds: profile.attemptLimitNanoseconds, verdict: VenueFaults.gateVerdict, operation)
     } catch let error as AttemptTimedOut {
-      throw VenueError(venue: source.venue, kind: "request", problem: "\(error)", cause: .unreachable)
+      throw timedOut(error, source.venue)
     }
   }
 }

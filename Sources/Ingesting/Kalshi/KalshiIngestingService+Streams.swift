@@ -155,7 +155,6 @@ extension KalshiIngestingService {
       connections[index].fold = fold
       if peer.wantsWrite { try peer.flush() }
       watchWriting(index)
-      connections[index].stream.failures = 0
     } catch {
       connections[index].fold = fold
       publishBatch()

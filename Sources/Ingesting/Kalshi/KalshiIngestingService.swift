@@ -97,6 +97,7 @@ final class KalshiIngestingService: SampledIngestingService {
     let counters = markets.counters
     let own: [String: Int64] = [
       "frames": Int64(counters.messages), "snapshots": Int64(counters.snapshots), "changes": Int64(counters.changes),
+      "late": Int64(counters.late),
       "trades": Int64(counters.trades), "trades_too_old": Int64(counters.oldTrades),
       "trades_block": Int64(counters.blockTrades), "unknown_markets": Int64(counters.unknownMarkets),
       "changes_dropped": Int64(counters.droppedChanges), "changes_impossible": Int64(counters.impossibleChanges),

@@ -8,6 +8,8 @@ package struct KalshiCounters {
   package var messages: UInt64 = 0
   package var snapshots: UInt64 = 0
   package var changes: UInt64 = 0
+  /// Changes that were under way for more than a second.
+  package var late: UInt64 = 0
   package var trades: UInt64 = 0
   package var oldTrades: UInt64 = 0
   package var blockTrades: UInt64 = 0
@@ -178,6 +180,11 @@ package final class KalshiMarkets {
     _ message: KalshiStreamMessage, _ fold: inout KalshiBooks, receivedAt: Timestamp, _ batch: BookBatch
   ) {
     counters.messages += 1
+    if case .delta(let delta) = message.body, let time = delta.time,
+      receivedAt.nanoseconds(since: time) > 1_000_000_000
+    {
+      counters.late += 1
+    }
     let gaps = fold.counters.gaps
     let change = fold.take(message)
     if fold.counters.gaps != gaps {

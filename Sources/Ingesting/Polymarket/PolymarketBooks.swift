@@ -8,6 +8,8 @@ package struct PolymarketCounters {
   package var frames: UInt64 = 0
   package var snapshots: UInt64 = 0
   package var changes: UInt64 = 0
+  /// Messages that were under way for more than a second.
+  package var late: UInt64 = 0
   package var trades: UInt64 = 0
   package var oldTrades: UInt64 = 0
   package var tradesWithoutSize: UInt64 = 0
@@ -76,7 +78,9 @@ package final class PolymarketBooks {
     var isReadable = true
     parser.parse(frame) { event in
       switch event {
-      case .changes(let venueTime, let changes): apply(changes, venueTime, receivedAt, batch)
+      case .changes(let venueTime, let changes):
+        if receivedAt.nanoseconds(since: venueTime) > 1_000_000_000 { counters.late += 1 }
+        apply(changes, venueTime, receivedAt, batch)
       case .book(let book, let venueTime, let bids, let asks, let tick, let text, let claimed):
         guard book >= 0 else {
           counters.unknownTokens += 1

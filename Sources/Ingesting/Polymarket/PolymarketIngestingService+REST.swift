@@ -66,7 +66,10 @@ extension PolymarketIngestingService {
   func take(books result: Result<BookListing, VenueError>, asked: [BookIndex], requestedAt: Int64) {
     booksInFlight -= 1
     switch result {
-    case .failure(let error): Log.warning("books cannot be fetched", ["problem": "\(error)"])
+    case .failure(let error):
+      Log.warning("books cannot be fetched", ["problem": "\(error)"])
+      // The venue has not said that it has none: the next check asks again.
+      for book in asked { askedAt[book] = Int64.min / 2 }
     case .success(let listing):
       let now = SystemClock.now
       restBooks += UInt64(listing.books.count)

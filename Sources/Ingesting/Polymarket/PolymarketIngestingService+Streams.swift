@@ -125,7 +125,6 @@ extension PolymarketIngestingService {
       }
       if peer.wantsWrite { try peer.flush() }
       watchWriting(index)
-      connections[index].stream.failures = 0
     } catch {
       publishBatch()
       return lose(index, "\(error)")

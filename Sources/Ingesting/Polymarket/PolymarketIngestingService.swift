@@ -114,6 +114,7 @@ final class PolymarketIngestingService: SampledIngestingService {
     let counters = markets.counters
     let own: [String: Int64] = [
       "frames": Int64(counters.frames), "snapshots": Int64(counters.snapshots), "changes": Int64(counters.changes),
+      "late": Int64(counters.late),
       "trades": Int64(counters.trades), "trades_too_old": Int64(counters.oldTrades),
       "trades_without_size": Int64(counters.tradesWithoutSize), "unknown_tokens": Int64(counters.unknownTokens),
       "changes_dropped": Int64(counters.droppedChanges), "hash_mismatches": Int64(counters.hashMismatches),
