@@ -126,7 +126,7 @@ let checks: [Target] = [
   tests("SupervisingTests", ["Supervising", "Web", "Bus", "Market", "Daemon"]),
   tests("SimulatingTests", ["Simulating", "Web", "Bus", "Market", "Daemon"]),
   tests("PresentingTests", ["Presenting", "Web", "Bus", "Store", "Market", "Daemon"]),
-  tests("SystemTests", ["Bus", "Web", "Store", "Market", "Daemon"]),
+  tests("SystemTests", ["Bus", "Venues", "Web", "Store", "Market", "Daemon"]),
 ]
 
 /// `BULKHEAD_TESTS=WebTests,BusTests` builds these tests alone, and no benchmarks: a full build takes minutes.
