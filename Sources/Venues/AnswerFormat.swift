@@ -57,7 +57,8 @@ struct AnswerFormat: Sendable {
     if !isSuccess { problem = "HTTP \(response.status)" + (problem.isEmpty ? "" : ": " + problem) }
     let cause: VenueError.Cause =
       if let isTemporary = refusal.isTemporary {
-        .refused(isTemporary: isTemporary)
+        // 418 and 429 are for now, whatever the venue's code beside them says.
+        .refused(isTemporary: isTemporary || response.status == 418 || response.status == 429)
       } else {
         isSuccess ? .refused(isTemporary: false) : .status(response.status)
       }

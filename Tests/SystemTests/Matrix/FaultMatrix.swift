@@ -156,7 +156,9 @@ final class FaultMatrix {
   private func impatience(_ venue: Venue, _ begun: Int64) async throws -> [String] {
     try await Task.sleep(for: .milliseconds(1000))
     let first = try await board.struck(venue.rawValue)
-    try await Task.sleep(for: .seconds(MatrixFault.patienceSeconds - 3))
+    let left = begun + MatrixFault.patienceSeconds * 1_000_000_000 - 1_500_000_000 - SystemClock.monotonicNanoseconds
+    guard left > 0 else { return [] }
+    try await Task.sleep(for: .nanoseconds(left))
     let last = try await board.struck(venue.rawValue)
     var problems: [String] = []
     if last.handshakes > first.handshakes {

@@ -7,10 +7,10 @@ extension SystemTests {
   /// A fault for each venue in turn, so that each fault and each venue comes up; `scripts/matrix` tries all.
   private static var slice: [(MatrixFault, Venue)] {
     let venues: [MatrixFault: Venue] = [
-      .latency: .kraken, .timeout: .kalshi, .status: .coinbase, .rateLimit: .okx, .ownLimit: .bybit, .ban: .binance,
+      .latency: .kraken, .timeout: .coingecko, .status: .coinbase, .rateLimit: .okx, .ownLimit: .bybit, .ban: .binance,
       .truncate: .polymarket, .wrongTypes: .kalshi, .staleTrades: .okx, .missingSizes: .coinbase, .drop: .kalshi,
       .duplicate: .bybit, .reorder: .kraken, .gap: .binance, .freeze: .okx, .halfOpen: .bybit, .disconnect: .polymarket,
-      .dns: .coingecko, .tls: .binance, .refuse: .polymarket,
+      .dns: .kalshi, .tls: .binance, .refuse: .polymarket,
     ]
     return MatrixFault.allCases.compactMap { fault in venues[fault].map { (fault, $0) } }
   }

@@ -27,7 +27,7 @@ enum MatrixFault: String, CaseIterable, Sendable {
   }
 
   /// How long the venue asks to be left alone.
-  static let patienceSeconds: Int64 = 6
+  static let patienceSeconds: Int64 = 10
 
   /// Whether it is found by whoever connects or asks: streams are dropped with it, so that there is a reason to.
   var isOfRequests: Bool {

@@ -39,6 +39,7 @@ final class MatrixJudge: @unchecked Sendable {
     var tradeTimes: [InstrumentID: [Timestamp]] = [:]
     var prices: [String: PricesMessage] = [:]
     var wholeStates: Set<String> = []
+    var ticks: [BookIndex: Price] = [:]
   }
 
   private let lock = NSLock()
@@ -77,7 +78,10 @@ final class MatrixJudge: @unchecked Sendable {
 
   private func take(_ event: BusEvent, _ subscriber: Subscriber) {
     feed.handle(event, from: subscriber, onMarket: { _ in }) { book in
-      guard feed.cache.header(book).state == .stale else { return }
+      let header = feed.cache.header(book)
+      // A new grid of prices is no disturbance.
+      let isNewGrid = state.ticks.updateValue(header.tick, forKey: book).map { $0 != header.tick } ?? true
+      guard header.state == .stale, !isNewGrid else { return }
       state.disturbances.stale[feed.markets[feed.owners[book].market].venue, default: 0] += 1
     }
     switch event {
