@@ -81,6 +81,11 @@ extension PolymarketIngestingService {
           unwatchedBooks += 1
         }
       }
+      // What was refused is there, and may be read the next time.
+      guard listing.rejected.isEmpty else {
+        for book in asked where markets.state(of: book) != .live { askedAt[book] = Int64.min / 2 }
+        return publishBatch()
+      }
       // The venue has no book for some tokens: nothing more comes of them.
       for book in asked where !markets.wanted.contains(book) { desk.unsettled.remove(book) }
       publishBatch()

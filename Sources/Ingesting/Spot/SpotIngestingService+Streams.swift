@@ -97,6 +97,8 @@ extension SpotIngestingService {
     var problem: String?
     var answers = 0
     var isClosing = false
+    // The first of a venue's streams does; a second one has the candles.
+    let tellsPrices = connections[index].part == 0
     do throws(WebSocketError) {
       var hasData = false
       try peer.receive { message in
@@ -107,14 +109,15 @@ extension SpotIngestingService {
         board.countFrame()
         do throws(VenueError) {
           try connections[index].format.read(message.bytes, receivedAt: receivedAt) { event in
+            // Prices are what a stream is there for: one that tells trades and no prices any more is frozen, too.
+            var isData = !tellsPrices
             switch event {
             case .accepted, .refused: answers += 1
             case .closing: isClosing = true
+            case .ticker: isData = true
             default: break
             }
-            if let symbol = board.take(event, receivedAt: receivedAt) {
-              heard.append(symbol)
-            }
+            if let symbol = board.take(event, receivedAt: receivedAt), isData { heard.append(symbol) }
           }
         } catch {
           board.refuse(error)
