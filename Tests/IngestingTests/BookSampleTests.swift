@@ -47,5 +47,8 @@ import Venues
     #expect(different == [.different])
     let nothing = sample.takeDue(in: cache, now: 400).count
     #expect(nothing == 0, "told once")
+
+    let atOnce = sample.compare(snapshot(bid: 43, at: 9), book, in: cache, now: 500)
+    #expect(atOnce == .different, "both are of the same moment")
   }
 }

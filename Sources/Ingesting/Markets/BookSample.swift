@@ -56,6 +56,9 @@ package struct BookSample: Sendable {
     -> Verdict
   {
     let verdict = verdict(snapshot, book, in: cache)
+    // By the venue's own clock both are of the same moment: a busy book would never stand still until it is looked at again.
+    // Where the stream still has a change of that very moment to tell, it may tell it after the correction as well.
+    if verdict == .waiting, clock == .venue, cache.header(book).venueTime == snapshot.venueTime { return .different }
     // One that waits already is not put off by being chosen again.
     if verdict == .waiting, waiting[book] == nil {
       waiting[book] = Waiting(snapshot: snapshot, dueAt: now + graceNanoseconds)
