@@ -9,7 +9,7 @@ internal import Synchronization
 public enum RequestFailures {
   private static let counts = Mutex<[Venue: [String: UInt64]]>([:])
 
-  /// Counts a failure; a request that was cancelled has not failed.
+  /// Counts a failure; a request that was cancelled, or never sent, has not failed.
   public static func count(_ error: VenueError) {
     guard let name = name(error) else { return }
     counts.withLock { $0[error.venue, default: [:]][name, default: 0] += 1 }
@@ -29,7 +29,7 @@ public enum RequestFailures {
     case .refused(let isTemporary): return isTemporary ? "busy" : "refused"
     case .absent: return "absent"
     case .unreachable: return "other"
-    case .cancelled: return nil
+    case .cancelled, .heldBack: return nil
     case .impossible: return "impossible"
     }
   }

@@ -87,7 +87,7 @@ extension SpotIngestingService {
       let (gate, venue, mailbox) = (self.gate, self.venue, self.mailbox)
       let filter = TradeAgeFilter(ageMaxSeconds: options.tradeAgeMaxSeconds)
       Task {
-        let recent = await throughGate(gate, venue, symbol, cost: VenueBudgets.tradesCost(venue)) {
+        let recent = await throughGate(gate, venue) {
           try await trades.recentTrades(symbol: symbol, filter: filter, now: SystemClock.now)
         }
         mailbox.post(.filled(symbol: symbol, recent))
