@@ -107,12 +107,20 @@ final class LogTail {
   /// What was written since the last time.
   func next(_ buffer: UnsafeMutableRawBufferPointer) -> HTTPStream.Piece {
     stopWatching()
-    if let piece = piece(buffer) { return piece }
-    // What is written between looking and watching is found by looking again.
+    for _ in 0..<8 {
+      if let piece = piece(buffer) { return piece }
+      // What is written between looking and watching is found by looking again.
+      let isFileWatched = watch()
+      if let piece = piece(buffer) {
+        stopWatching()
+        return piece
+      }
+      // A file that came just before its directory was watched is watched by nobody: what is written to it goes untold.
+      guard !isFileWatched, access(path, F_OK) == 0 else { return .waits }
+      stopWatching()
+    }
     watch()
-    guard let piece = piece(buffer) else { return .waits }
-    stopWatching()
-    return piece
+    return .waits
   }
 
   private func piece(_ buffer: UnsafeMutableRawBufferPointer) -> HTTPStream.Piece? {
@@ -157,10 +165,16 @@ final class LogTail {
     return bytes.count
   }
 
-  private func watch() {
+  /// - Returns: whether the file itself is watched, rather than the directory in which it is to appear.
+  @discardableResult
+  private func watch() -> Bool {
     let callback = { [weak self] () -> Void in self?.onChange() }
-    if let watch = watcher.watch(file: path, callback) { return watches.append(watch) }
+    if let watch = watcher.watch(file: path, callback) {
+      watches.append(watch)
+      return true
+    }
     if let watch = watcher.watch(directory: FilePaths.directory(of: path), callback) { watches.append(watch) }
+    return false
   }
 
   private func stopWatching() {
