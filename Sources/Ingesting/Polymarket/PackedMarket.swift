@@ -48,9 +48,6 @@ struct PackedMarkets {
     bytes[range(place)].elementsEqual(market.bytes)
   }
 
-  /// What is known of a market.
-  func packed(_ place: Place) -> PackedMarket { PackedMarket(bytes: Array(bytes[range(place)])) }
-
   /// The market, with the tick that holds.
   func market(_ place: Place, tick: Price) -> PredictionMarket {
     read(place) { reader throws(MessageError) in
@@ -98,8 +95,6 @@ struct PackedMarkets {
 /// A market in the form in which `PackedMarkets` keeps it.
 struct PackedMarket: Sendable {
   fileprivate let bytes: [UInt8]
-
-  fileprivate init(bytes: [UInt8]) { self.bytes = bytes }
 
   init(_ market: PredictionMarket) {
     let writer = MessagePackWriter(capacity: 512)
