@@ -71,6 +71,15 @@ public struct MessagePackReader {
     return value
   }
 
+  /// Reads a floating-point number of 64 bits, which must be finite.
+  @inlinable public mutating func float() throws(MessageError) -> Double {
+    let tag = try byte()
+    guard tag == 0xCB else { throw .mismatch(expected: "float", found: tag) }
+    let value = Double(bitPattern: try big(UInt64.self))
+    guard value.isFinite else { throw .outOfRange(field: "float") }
+    return value
+  }
+
   /// Reads a moment in nanoseconds since 1970; none before that, so that ages can be computed without overflow.
   @inlinable public mutating func time() throws(MessageError) -> Timestamp {
     let nanoseconds = try integer()

@@ -4,7 +4,7 @@
 
 /// Writes MessagePack (https://github.com/msgpack/msgpack/blob/master/spec.md) into memory that it keeps.
 ///
-/// Only the types that the bus uses: integers, text, booleans, nil and arrays. A class, so that a publisher's buffer
+/// Only the types that the bus uses: integers, floating-point numbers, text, booleans, nil and arrays. A class, so that a publisher's buffer
 /// is one place in memory; not thread-safe.
 public final class MessagePackWriter {
   @usableFromInline var bytes: UnsafeMutableRawPointer
@@ -133,6 +133,12 @@ public final class MessagePackWriter {
   @inlinable public func boolean(_ value: Bool) {
     reserve(1)
     byte(value ? 0xC3 : 0xC2)
+  }
+
+  /// Writes a floating-point number of 64 bits: scores and probabilities, never money.
+  @inlinable public func float(_ value: Double) {
+    reserve(9)
+    big(0xCB, value.bitPattern)
   }
 
   /// Writes nil.

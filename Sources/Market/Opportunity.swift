@@ -32,6 +32,62 @@ public enum Strategy: String, CaseIterable, Sendable, Codable {
   }
 }
 
+/// What kind of set an opportunity trades, and in which direction.
+public enum OpportunityKind: UInt8, CaseIterable, Sendable, Codable {
+  /// Buy YES and NO of one market.
+  case binaryBuy = 0
+  /// Split a set and sell YES and NO of one market.
+  case binarySell = 1
+  /// Buy YES of every outcome of an event.
+  case negRiskBuyYes = 2
+  /// Sell YES of every outcome of an event.
+  case negRiskSellYes = 3
+  /// Buy NO of several outcomes of an event: they convert to cash and the YES of the others.
+  case negRiskConvert = 4
+  /// Buy the first outcome on one venue and its opposite on another.
+  case crossFirst = 5
+  /// Buy the second outcome on one venue and its opposite on another.
+  case crossSecond = 6
+  /// Buy Up, which the spot price makes likelier than it costs.
+  case latencyUp = 7
+  /// Buy Down, likewise.
+  case latencyDown = 8
+  /// Buy what a jump of the trade price has left behind.
+  case spike = 9
+
+  /// Which scanner finds it.
+  public var strategy: Strategy {
+    switch self {
+    case .binaryBuy, .binarySell: .binary
+    case .negRiskBuyYes, .negRiskSellYes, .negRiskConvert: .negRisk
+    case .crossFirst, .crossSecond: .crossPlatform
+    case .latencyUp, .latencyDown: .latency
+    case .spike: .spike
+    }
+  }
+
+  /// Whether the legs are sold.
+  public var isSell: Bool { self == .binarySell || self == .negRiskSellYes }
+
+  /// Its name in tables and on the wire of scripts.
+  public var name: String { "\(self)" }
+}
+
+/// Why an opportunity is shown and must not be executed.
+public enum HoldReason: UInt8, CaseIterable, Sendable, Codable {
+  /// Its return for a year of locked capital is below the hurdle rate (X7).
+  case belowHurdle = 0
+  /// A venue of it takes no orders now (X4).
+  case venueUnavailable = 1
+  /// The pair of markets was matched by title and nobody has approved it (S7).
+  case matchUnapproved = 2
+  /// A price behind it is of an earlier cycle (R4).
+  case stalePrice = 3
+
+  /// Its name in tables and on the wire of scripts.
+  public var name: String { "\(self)" }
+}
+
 /// One order of an opportunity.
 public struct Leg: Hashable, Sendable, Codable {
   /// What is traded.
@@ -80,13 +136,11 @@ public struct Opportunity: Hashable, Sendable, Codable {
   public var id: UInt64
   /// Opened, changed or closed.
   public var state: OpportunityState
-  /// Which scanner found it.
-  public var strategy: Strategy
   /// The event, or the market where there is no event.
   public var eventID: String
   /// The trades; all of them, or none.
   public var legs: [Leg]
-  /// What comes back for certain: complete sets at 1, sales at their proceeds.
+  /// What comes back: complete sets at 1, sales at their proceeds; where nothing is certain, what is expected.
   public var payout: Money
   /// What is paid for it, fees included.
   public var cost: Money
@@ -96,15 +150,31 @@ public struct Opportunity: Hashable, Sendable, Codable {
   public var updatedAt: Timestamp
   /// The venue's time of the newest book behind it.
   public var venueTime: Timestamp
+  /// What it trades.
+  public var kind: OpportunityKind
+  /// How it ranks, and why.
+  public var score = OpportunityScore()
+  /// How likely the payout is, from 0 to 1: 1 for sets that pay for certain.
+  public var probability = 1.0
+  /// When the capital is back at the latest; nil where no venue says.
+  public var endsAt: Timestamp?
+  /// Why it must not be executed; nil where it may be.
+  public var hold: HoldReason?
+  /// Where the price outside of the books came from, such as `binance`; empty where there is none (`mark_src`).
+  public var markSource = ""
+  /// Why that price is stale; empty where it is fresh.
+  public var staleReason = ""
+  /// The trade price that gave rise to it, which its book must confirm before an order (I6); nil for all but spikes.
+  public var triggerPrice: Price?
 
   /// An opportunity by its parts.
   public init(
-    id: UInt64, state: OpportunityState, strategy: Strategy, eventID: String, legs: [Leg], payout: Money, cost: Money,
-    foundAt: Timestamp, updatedAt: Timestamp, venueTime: Timestamp
+    id: UInt64, state: OpportunityState, kind: OpportunityKind, eventID: String, legs: [Leg], payout: Money,
+    cost: Money, foundAt: Timestamp, updatedAt: Timestamp, venueTime: Timestamp
   ) {
     self.id = id
     self.state = state
-    self.strategy = strategy
+    self.kind = kind
     self.eventID = eventID
     self.legs = legs
     self.payout = payout
@@ -114,8 +184,16 @@ public struct Opportunity: Hashable, Sendable, Codable {
     self.venueTime = venueTime
   }
 
+  /// Which scanner found it.
+  public var strategy: Strategy { kind.strategy }
+
   /// What remains when everything is paid.
   public var profit: Money { payout - cost }
+
+  /// How long it has been open, or was, in nanoseconds.
+  public func lifetimeNanoseconds(now: Timestamp) -> Int64 {
+    max(0, (state == .closed ? updatedAt : now).nanoseconds(since: foundAt))
+  }
 
   /// Profit for each dollar paid, as a fraction; 0 where nothing is paid.
   public var returnOnCost: Double { cost.raw > 0 ? Double(profit.raw) / Double(cost.raw) : 0 }

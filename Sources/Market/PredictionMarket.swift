@@ -128,6 +128,18 @@ public struct PredictionMarket: Hashable, Sendable, Codable {
   public var payouts: [Price]?
   /// Terms, where this is an up/down market.
   public var upDown: UpDownTerms?
+  /// The first eight bytes of the SHA-256 of all that says how it is decided: title, rules, source, close time; 0 where
+  /// the venue's text is not known.
+  ///
+  /// Who has approved it as equal to another market has approved this text, and no other (X6).
+  public var termsDigest: UInt64
+  /// What was traded in the last day as the venue tells it, in dollars, a contract counting as 1; zero where it does not
+  /// say.
+  ///
+  /// It is told anew when it has changed by a quarter.
+  public var dayVolume: Money
+  /// The prices that it takes, where `tick` alone does not say it.
+  public var grid: PriceGrid?
 
   /// A market by its ids and outcomes, with everything else at its plainest; set what the venue says.
   public init(venue: Venue, id: String, eventID: String, question: String, outcomes: [Outcome], tick: Price) {
@@ -144,6 +156,8 @@ public struct PredictionMarket: Hashable, Sendable, Codable {
     isPlaceholder = false
     isAcceptingOrders = true
     isClosed = false
+    termsDigest = 0
+    dayVolume = .zero
   }
 
   /// Whether it may be scanned and traded at `now`: open, taking orders, and not past its end (S2).

@@ -1,30 +1,5 @@
 public import Market
 
-/// What kind of set a find trades; with the market or event it is the find's identity.
-public enum FindKind: UInt8, Sendable, CaseIterable {
-  /// Buy YES and NO of one market.
-  case binaryBuy = 0
-  /// Split a set and sell YES and NO of one market.
-  case binarySell = 1
-  /// Buy YES of every outcome of an event.
-  case negRiskBuyYes = 2
-  /// Sell YES of every outcome of an event.
-  case negRiskSellYes = 3
-  /// Buy NO of several outcomes of an event.
-  case negRiskBuyNo = 4
-
-  /// Which strategy it belongs to.
-  public var strategy: Strategy {
-    switch self {
-    case .binaryBuy, .binarySell: .binary
-    case .negRiskBuyYes, .negRiskSellYes, .negRiskBuyNo: .negRisk
-    }
-  }
-
-  /// Whether the legs are sold.
-  public var isSell: Bool { self == .binarySell || self == .negRiskSellYes }
-}
-
 /// One leg of a find: which book is swept.
 public struct FindLeg: Hashable, Sendable {
   /// The market's place in the feed.
@@ -37,7 +12,7 @@ public struct FindLeg: Hashable, Sendable {
 
 /// A profitable set of known legs: what is left of a find when its place is known.
 struct PricedSet: Equatable {
-  var kind: FindKind
+  var kind: OpportunityKind
   var quote: SetQuote
   var setValue: Money
 }
@@ -45,7 +20,7 @@ struct PricedSet: Equatable {
 /// A profitable set, before it has an identity over time.
 public struct Find: Hashable, Sendable {
   /// What is traded.
-  public var kind: FindKind
+  public var kind: OpportunityKind
   /// The event's or the market's place, by kind.
   public var place: Int
   /// The size and its price.

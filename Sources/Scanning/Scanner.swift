@@ -122,7 +122,7 @@ public final class Scanner {
   }
 
   /// A find of the legs, where they pay enough.
-  func find(_ kind: FindKind, place: Int, legs: [FindLeg], sides: [SetLeg], setValue: Price) -> Find? {
+  func find(_ kind: OpportunityKind, place: Int, legs: [FindLeg], sides: [SetLeg], setValue: Price) -> Find? {
     let books = legs.map(\.book)
     let priced = books.withUnsafeBufferPointer { books in
       sides.withUnsafeBufferPointer { price(kind, books: books, sides: $0, setValue: setValue) }
@@ -132,7 +132,7 @@ public final class Scanner {
 
   /// Sizes and prices a set, and drops it where it does not pay enough or is too good to be true.
   func price(
-    _ kind: FindKind, books: UnsafeBufferPointer<BookIndex>, sides: UnsafeBufferPointer<SetLeg>, setValue: Price
+    _ kind: OpportunityKind, books: UnsafeBufferPointer<BookIndex>, sides: UnsafeBufferPointer<SetLeg>, setValue: Price
   ) -> PricedSet? {
     for book in books where !feed.isTrustworthy(book) { return skip(.publisherSilent) }
     let size = SetWalker.size(
@@ -177,7 +177,7 @@ public final class Scanner {
     let market = feed.markets[find.legs[0].market]
     let isSell = find.kind.isSell
     return Opportunity(
-      id: id, state: state, strategy: find.kind.strategy, eventID: market.eventID, legs: legs,
+      id: id, state: state, kind: find.kind, eventID: market.eventID, legs: legs,
       payout: isSell ? find.quote.notional : find.setValue,
       cost: (isSell ? find.setValue : find.quote.notional) + find.quote.fees, foundAt: foundAt, updatedAt: now,
       venueTime: venueTime)

@@ -108,6 +108,12 @@ struct MessagePackTests {
     market.winner = 1
     market.payouts = [.zero, .one]
     market.upDown = UpDownTerms(coin: "BTC", opensAt: time, closesAt: time.advanced(bySeconds: 900))
+    market.termsDigest = UInt64.max
+    market.dayVolume = Money(raw: 12)
+    market.grid = PriceGrid([
+      PriceGrid.Range(start: .zero, end: Price(raw: 10_000_000), step: Price(raw: 100_000)),
+      PriceGrid.Range(start: Price(raw: 10_000_000), end: .one, step: Price(raw: 1_000_000)),
+    ])
     return MarketMessage(market: market, books: [3, 400_000])
   }
 
@@ -126,10 +132,31 @@ struct MessagePackTests {
     let leg = Leg(
       instrument: instrument, marketID: "m", side: .sell, limit: Price(raw: 3), quantity: Quantity(raw: 4),
       notional: Money(raw: 5), fee: Money(raw: 6))
-    return Opportunity(
-      id: UInt64.max, state: .changed, strategy: .spike, eventID: "e", legs: [leg, leg], payout: Money(raw: -7),
+    var opportunity = Opportunity(
+      id: UInt64.max, state: .changed, kind: .spike, eventID: "e", legs: [leg, leg], payout: Money(raw: -7),
       cost: Money(raw: Int64.max), foundAt: time, updatedAt: time.advanced(bySeconds: 1),
       venueTime: time.advanced(bySeconds: 2))
+    opportunity.score = score
+    opportunity.probability = 0.625
+    opportunity.endsAt = time
+    opportunity.hold = .stalePrice
+    opportunity.markSource = "binance"
+    opportunity.staleReason = "timeout"
+    opportunity.triggerPrice = Price(raw: 95)
+    return opportunity
+  }
+
+  static var score: OpportunityScore {
+    var score = OpportunityScore()
+    score.depthRatio = 1.5
+    score.dayVolume = Money(raw: 7)
+    score.recentTradeCount = 8
+    score.lockedSeconds = 9
+    score.annualisedReturn = -0.25
+    (score.profit, score.fill, score.volume) = (0.1, 0.2, 0.3)
+    (score.activity, score.time, score.legs) = (0.4, 0.5, 0.6)
+    (score.total, score.kelly) = (0.7, 0.8)
+    return score
   }
 
   static var order: Order {

@@ -228,7 +228,7 @@ import Testing
       leg(.buy, "b-yes", limit: "0.33", "50", notional: "16.5"),
       leg(.buy, "c-yes", limit: "0.32", "50", notional: "16"),
     ]
-    return (books, opportunity(legs, strategy: .negRisk, payout: "50", cost: "47.5"))
+    return (books, opportunity(legs, kind: .negRiskBuyYes, payout: "50", cost: "47.5"))
   }
 
   @Test func `every YES of a closed event is a set`() throws {
@@ -267,10 +267,10 @@ import Testing
       books.set("\(id)-no", bids: [("0.71", "20")], asks: [("0.60", "20")])
     }
     let buys = ["a", "b", "c"].map { leg(.buy, "\($0)-no", limit: "0.60", "20", notional: "12") }
-    let approved = try approve(opportunity(buys, strategy: .negRisk, payout: "40", cost: "36"), books).get()
+    let approved = try approve(opportunity(buys, kind: .negRiskConvert, payout: "40", cost: "36"), books).get()
     #expect(approved.profit == money("4"))
     let sales = ["a", "b"].map { leg(.sell, "\($0)-no", limit: "0.71", "20", notional: "14.2") }
-    let sale = approve(opportunity(sales, strategy: .negRisk, payout: "28.4", cost: "20"), books)
+    let sale = approve(opportunity(sales, kind: .negRiskSellYes, payout: "28.4", cost: "20"), books)
     #expect(rejection(sale) == .incompleteSet)
   }
 
@@ -316,7 +316,7 @@ import Testing
     books.add("m")
     books.set("m-yes", bids: [("0.56", "40")])
     let sale = opportunity(
-      [leg(.sell, "m-yes", limit: "0.56", "40", notional: "22.4")], strategy: .spike, payout: "22.4", cost: "20")
+      [leg(.sell, "m-yes", limit: "0.56", "40", notional: "22.4")], kind: .spike, payout: "22.4", cost: "20")
     #expect(rejection(approve(sale, books)) == .inventoryMissing(instrument("m-yes")))
   }
 
@@ -328,7 +328,7 @@ import Testing
       books.set("\(id)-yes", bids: [("0.36", "10")])
       legs.append(leg(.sell, "\(id)-yes", limit: "0.36", "10", notional: "3.6"))
     }
-    let approved = try approve(opportunity(legs, strategy: .negRisk, payout: "10.8", cost: "10"), books).get()
+    let approved = try approve(opportunity(legs, kind: .negRiskBuyYes, payout: "10.8", cost: "10"), books).get()
     #expect(approved.split.reduce(Price.zero) { $0 + $1.limit } == .one)
   }
 }

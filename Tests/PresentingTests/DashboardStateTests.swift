@@ -74,7 +74,7 @@ private func fill(_ sequence: Int64) throws -> Fill {
   @Test mutating func `an opportunity is open until it closes, and counts once`() throws {
     state.add(try opportunity(1, .opened, found: noon))
     state.add(try opportunity(1, .changed, found: noon, updated: noon(plus: 5)))
-    state.add(try opportunity(2, .opened, strategy: .negRisk, found: noon))
+    state.add(try opportunity(2, .opened, kind: .negRiskBuyYes, found: noon))
     #expect(state.open.count == 2)
     state.add(try opportunity(1, .closed, found: noon, updated: noon(plus: 9)))
     state.add(try opportunity(1, .closed, found: noon, updated: noon(plus: 9)))

@@ -53,12 +53,12 @@ func leg(
 }
 
 func opportunity(
-  _ id: UInt64, _ state: OpportunityState = .opened, strategy: Strategy = .binary, event: String = "e1",
+  _ id: UInt64, _ state: OpportunityState = .opened, kind: OpportunityKind = .binaryBuy, event: String = "e1",
   legs: [Leg]? = nil, payout: Int = 100, cost: Int = 97, found: Timestamp, updated: Timestamp? = nil,
   venue: Timestamp? = nil
 ) throws -> Opportunity {
   Opportunity(
-    id: id, state: state, strategy: strategy, eventID: event,
+    id: id, state: state, kind: kind, eventID: event,
     legs: try legs ?? [try leg(token: "7001"), try leg(token: "7002")], payout: Money(dollars: payout),
     cost: Money(dollars: cost), foundAt: found, updatedAt: updated ?? found, venueTime: venue ?? found)
 }

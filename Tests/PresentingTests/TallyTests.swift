@@ -76,7 +76,7 @@ import Testing
   @Test func `another market, strategy or direction is no find`() throws {
     for wrong in [
       try opportunity(7, legs: [try leg(market: "m2")], found: noon(plus: 5)),
-      try opportunity(7, strategy: .negRisk, payout: 100, found: noon(plus: 5)),
+      try opportunity(7, kind: .negRiskBuyYes, payout: 100, found: noon(plus: 5)),
       try opportunity(7, legs: [try leg(side: .sell), try leg(side: .sell)], found: noon(plus: 5)),
     ] {
       var tally = Tally()
@@ -93,12 +93,12 @@ import Testing
     var tally = Tally()
     tally.add(planted(1, .negRisk, market: "", isSell: true, from: 0, to: 200))
     // Three NO pay two dollars each set.
-    tally.add(try opportunity(7, strategy: .negRisk, legs: legs, payout: 200, cost: 195, found: noon(plus: 5)))
+    tally.add(try opportunity(7, kind: .negRiskConvert, legs: legs, payout: 200, cost: 195, found: noon(plus: 5)))
     #expect(figures(tally) == [1, 1, 0, 0, 0])
 
     var other = Tally()
     other.add(planted(1, .negRisk, market: "", isSell: false, from: 0, to: 200))
-    other.add(try opportunity(7, strategy: .negRisk, legs: legs, payout: 200, cost: 195, found: noon(plus: 5)))
+    other.add(try opportunity(7, kind: .negRiskConvert, legs: legs, payout: 200, cost: 195, found: noon(plus: 5)))
     #expect(figures(other) == [1, 0, 1, 0, 0])
   }
 
@@ -107,7 +107,7 @@ import Testing
     for isSell in [false, true] {
       var tally = Tally()
       tally.add(planted(1, .negRisk, market: "", isSell: isSell, from: 0, to: 200))
-      tally.add(try opportunity(7, strategy: .negRisk, legs: legs, payout: 100, found: noon(plus: 5)))
+      tally.add(try opportunity(7, kind: .negRiskConvert, legs: legs, payout: 100, found: noon(plus: 5)))
       #expect(figures(tally) == [1, 1, 0, 0, 0])
     }
   }

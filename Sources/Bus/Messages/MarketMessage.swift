@@ -23,7 +23,7 @@ public struct MarketMessage: Hashable, Sendable {
 
   /// Writes it as one array.
   public func encode(_ writer: MessagePackWriter) {
-    writer.array(19)
+    writer.array(22)
     writer.unsigned(UInt64(market.venue.code))
     writer.text(market.id)
     writer.text(market.eventID)
@@ -64,9 +64,22 @@ public struct MarketMessage: Hashable, Sendable {
       writer.null()
     }
     writer.unsigned(term)
+    writer.unsigned(market.termsDigest)
+    writer.integer(market.dayVolume.raw)
+    if let grid = market.grid {
+      writer.array(grid.ranges.count)
+      for range in grid.ranges {
+        writer.array(3)
+        writer.integer(range.start.raw)
+        writer.integer(range.end.raw)
+        writer.integer(range.step.raw)
+      }
+    } else {
+      writer.null()
+    }
   }
 
-  /// Reads one; a message of before there were terms has term 0.
+  /// Reads one; what an older publisher does not tell is as if it were not known.
   ///
   /// - Throws: `MessageError` where the bytes are no market.
   public init(_ reader: inout MessagePackReader) throws(MessageError) {
@@ -118,8 +131,28 @@ public struct MarketMessage: Hashable, Sendable {
       try reader.skip(parts - 3)
     }
     if fields > 18 { term = try reader.unsigned() }
-    try reader.skip(max(0, fields - 19))
+    if fields > 21 {
+      market.termsDigest = try reader.unsigned()
+      market.dayVolume = Money(raw: try reader.integer())
+      market.grid = try readGrid(&reader)
+    }
+    try reader.skip(max(0, fields - (fields > 21 ? 22 : 19)))
   }
+}
+
+private func readGrid(_ reader: inout MessagePackReader) throws(MessageError) -> PriceGrid? {
+  guard !(try reader.null()) else { return nil }
+  var ranges: [PriceGrid.Range] = []
+  for _ in 0..<(try reader.array()) {
+    let parts = try reader.array(atLeast: 3)
+    ranges.append(
+      PriceGrid.Range(
+        start: Price(raw: try reader.integer()), end: Price(raw: try reader.integer()),
+        step: Price(raw: try reader.integer())))
+    try reader.skip(parts - 3)
+  }
+  guard let grid = PriceGrid(ranges) else { throw .outOfRange(field: "grid") }
+  return grid
 }
 
 func writeOptional(_ value: Int64?, _ writer: MessagePackWriter) {

@@ -3,10 +3,10 @@ public import Market
 extension Opportunity {
   /// Writes it as one array; the body of `opportunity/…`.
   public func encode(_ writer: MessagePackWriter) {
-    writer.array(10)
+    writer.array(18)
     writer.unsigned(id)
     writer.unsigned(UInt64(state.rawValue))
-    writer.unsigned(UInt64(strategy.code))
+    writer.unsigned(UInt64(kind.rawValue))
     writer.text(eventID)
     writer.array(legs.count)
     for leg in legs { leg.encode(writer) }
@@ -15,29 +15,80 @@ extension Opportunity {
     writer.integer(foundAt.nanoseconds)
     writer.integer(updatedAt.nanoseconds)
     writer.integer(venueTime.nanoseconds)
+    score.encode(writer)
+    writer.float(probability)
+    writeOptional(endsAt?.nanoseconds, writer)
+    writeOptional(hold.map { Int64($0.rawValue) }, writer)
+    writer.text(markSource)
+    writer.text(staleReason)
+    writeOptional(triggerPrice?.raw, writer)
+    writer.text(strategy.rawValue)
   }
 
   /// Reads one.
   ///
   /// - Throws: `MessageError` where the bytes are no opportunity.
   public init(_ reader: inout MessagePackReader) throws(MessageError) {
-    let fields = try reader.array(atLeast: 10)
+    let fields = try reader.array(atLeast: 18)
     let id = try reader.unsigned()
     guard let state = OpportunityState(rawValue: UInt8(try reader.integer(in: 0...255, "state"))) else {
       throw .outOfRange(field: "state")
     }
-    guard let strategy = Strategy(code: UInt8(try reader.integer(in: 0...255, "strategy"))) else {
-      throw .outOfRange(field: "strategy")
+    guard let kind = OpportunityKind(rawValue: UInt8(try reader.integer(in: 0...255, "kind"))) else {
+      throw .outOfRange(field: "kind")
     }
     let eventID = try reader.text()
     var legs: [Leg] = []
     for _ in 0..<(try reader.array()) { legs.append(try Leg(&reader)) }
     self.init(
-      id: id, state: state, strategy: strategy, eventID: eventID, legs: legs,
+      id: id, state: state, kind: kind, eventID: eventID, legs: legs,
       payout: Money(raw: try reader.integer()), cost: Money(raw: try reader.integer()),
       foundAt: try reader.time(), updatedAt: try reader.time(),
       venueTime: try reader.time())
-    try reader.skip(fields - 10)
+    score = try OpportunityScore(&reader)
+    probability = try reader.float()
+    endsAt = try readOptionalTime(&reader)
+    if let code = try readOptional(&reader) {
+      guard let reason = UInt8(exactly: code).flatMap(HoldReason.init(rawValue:)) else {
+        throw .outOfRange(field: "hold")
+      }
+      hold = reason
+    }
+    markSource = try reader.text()
+    staleReason = try reader.text()
+    triggerPrice = try readOptional(&reader).map { Price(raw: $0) }
+    try reader.skip(fields - 17)
+  }
+}
+
+extension OpportunityScore {
+  func encode(_ writer: MessagePackWriter) {
+    writer.array(13)
+    writer.float(depthRatio)
+    writer.integer(dayVolume.raw)
+    writer.integer(Int64(recentTradeCount))
+    writeOptional(lockedSeconds, writer)
+    writer.float(annualisedReturn)
+    for factor in [profit, fill, volume, activity, time, legs, total, kelly] { writer.float(factor) }
+  }
+
+  init(_ reader: inout MessagePackReader) throws(MessageError) {
+    self.init()
+    let fields = try reader.array(atLeast: 13)
+    depthRatio = try reader.float()
+    dayVolume = Money(raw: try reader.integer())
+    recentTradeCount = Int(try reader.integer())
+    lockedSeconds = try readOptional(&reader)
+    annualisedReturn = try reader.float()
+    profit = try reader.float()
+    fill = try reader.float()
+    volume = try reader.float()
+    activity = try reader.float()
+    time = try reader.float()
+    legs = try reader.float()
+    total = try reader.float()
+    kelly = try reader.float()
+    try reader.skip(fields - 13)
   }
 }
 

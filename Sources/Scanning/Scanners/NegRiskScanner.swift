@@ -111,6 +111,6 @@ enum NegRiskScanner {
     guard legs.count >= 2, areLive(legs, context) else { return nil }
     let value = Price(raw: fixedPointScale * Int64(legs.count - 1))
     let sides = context.sides(.ask, of: legs)
-    return context.find(.negRiskBuyNo, place: place, legs: legs, sides: sides, setValue: value)
+    return context.find(.negRiskConvert, place: place, legs: legs, sides: sides, setValue: value)
   }
 }
