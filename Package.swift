@@ -77,7 +77,7 @@ let libraries: [Target] = [
 
   // Floor 4
   hotRoom("Ingesting", ["Venues", "Web", "Bus", "Store", "Resilience", "Market", "Daemon"]),
-  hotRoom("Scanning", ["Bus", "Market", "Daemon"]),
+  hotRoom("Scanning", ["Venues", "Bus", "Market", "Daemon"]),
   room("Executing", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
   room("Settling", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
   room("Supervising", ["CLinux", "Web", "Bus", "Market", "Daemon"]),

@@ -54,4 +54,34 @@ public enum Depth {
     }
     return Sweep(quantity: Quantity(raw: quantity.raw - left), product: product, worst: worst)
   }
+
+  /// What a quantity costs at the asks, to the last unit; nil where the book does not hold it.
+  @inlinable public static func sweepCost(_ asks: UnsafeBufferPointer<Level>, quantity: Quantity) -> Money? {
+    let sweep = sweep(asks, quantity: quantity)
+    return sweep.quantity == quantity ? sweep.notional(rounding: .up) : nil
+  }
+
+  /// The volume-weighted average price of a quantity, rounded toward zero; nil where the book does not hold it.
+  @inlinable public static func effectivePrice(_ side: UnsafeBufferPointer<Level>, quantity: Quantity) -> Price? {
+    let sweep = sweep(side, quantity: quantity)
+    return sweep.quantity == quantity ? sweep.averagePrice : nil
+  }
+
+  /// The worst level that a quantity reaches: the limit of its order; nil where the book does not hold it.
+  @inlinable public static func worstFillPrice(_ side: UnsafeBufferPointer<Level>, quantity: Quantity) -> Price? {
+    let sweep = sweep(side, quantity: quantity)
+    return sweep.quantity == quantity && quantity.raw > 0 ? sweep.worst : nil
+  }
+
+  /// How much stands at a limit or better.
+  /// - Parameters:
+  ///   - side: the levels, worst first.
+  ///   - limit: the worst price that is acceptable: for asks a ceiling, for bids a floor.
+  ///   - book: which side it is.
+  /// - Returns: the sum of the levels; complexity is linear in those that are within the limit.
+  @inlinable public static func sweepDepth(
+    _ side: UnsafeBufferPointer<Level>, limit: Price, book: BookSide = .ask
+  ) -> Quantity {
+    sweep(side, quantity: Quantity(raw: Int64.max), limit: limit, book: book).quantity
+  }
 }

@@ -198,3 +198,10 @@ public struct Opportunity: Hashable, Sendable, Codable {
   /// Profit for each dollar paid, as a fraction; 0 where nothing is paid.
   public var returnOnCost: Double { cost.raw > 0 ? Double(profit.raw) / Double(cost.raw) : 0 }
 }
+
+extension Opportunity {
+  /// The order in which opportunities are shown: the best score first, equal ones in the order in which they were found.
+  public static func ranksBefore(_ left: Opportunity, _ right: Opportunity) -> Bool {
+    left.score.total != right.score.total ? left.score.total > right.score.total : left.id < right.id
+  }
+}

@@ -10,6 +10,20 @@ public struct FindLeg: Hashable, Sendable {
   public var book: BookIndex
 }
 
+/// Where a find belongs: at most one opportunity is open in each place.
+public struct FindPlace: Hashable, Sendable {
+  /// Which scanner's.
+  public var strategy: Strategy
+  /// A market's, an event's, a pair's or a book's number, by strategy.
+  public var number: Int
+
+  /// A place of a scanner.
+  public init(_ strategy: Strategy, _ number: Int) {
+    self.strategy = strategy
+    self.number = number
+  }
+}
+
 /// A profitable set of known legs: what is left of a find when its place is known.
 struct PricedSet: Equatable {
   var kind: OpportunityKind
@@ -21,14 +35,25 @@ struct PricedSet: Equatable {
 public struct Find: Hashable, Sendable {
   /// What is traded.
   public var kind: OpportunityKind
-  /// The event's or the market's place, by kind.
-  public var place: Int
   /// The size and its price.
   public var quote: SetQuote
-  /// What the sets pay (or cost, for sales) for certain.
+  /// What the sets pay (or cost, for sales); what is expected, where that is not certain.
   public var setValue: Money
   /// The legs.
   public var legs: [FindLeg]
+  /// How likely the payout is; 1 where it is certain.
+  public var probability = 1.0
+  /// Which price outside of the books it rests on.
+  public var markSource = ""
+  /// The trade price that gave rise to it.
+  public var triggerPrice: Price?
+
+  init(_ set: PricedSet, legs: [FindLeg]) {
+    kind = set.kind
+    quote = set.quote
+    setValue = set.setValue
+    self.legs = legs
+  }
 
   /// Whether it is this set.
   func isSame(as set: PricedSet) -> Bool { kind == set.kind && quote == set.quote && setValue == set.setValue }
@@ -37,43 +62,10 @@ public struct Find: Hashable, Sendable {
   public var profit: Money {
     kind.isSell ? quote.notional - quote.fees - setValue : setValue - quote.notional - quote.fees
   }
-}
 
-/// Why a market or an event was not scanned, or what was found there was dropped.
-public enum SkipReason: String, CaseIterable, Sendable {
-  /// Closed, resolved, past its end, or not taking orders (S2).
-  case notTradable
-  /// A book is empty, stale or closed.
-  case bookNotLive
-  /// A book has not changed for longer than allowed (S3a).
-  case bookTooOld
-  /// The publisher of a book has not been heard for seconds.
-  case publisherSilent
-  /// The event's outcome set is open, or has placeholders (S5).
-  case openOutcomeSet
-  /// An outcome of the event is missing here.
-  case incompleteEvent
-  /// The event's winner is known already.
-  case resolvedEvent
-  /// The profit is below the minimum.
-  case belowMinimum
-  /// The return is suspicious and nothing was traded lately (S2).
-  case deadLiquidity
-}
+  /// What is paid for it, fees included.
+  public var cost: Money { (kind.isSell ? setValue : quote.notional) + quote.fees }
 
-/// Counts by reason.
-public struct SkipCounts: Sendable {
-  private static let reasons = SkipReason.allCases
-  private var counts = [UInt64](repeating: 0, count: SkipCounts.reasons.count)
-
-  /// All zero.
-  public init() {}
-
-  /// Counts one.
-  public mutating func count(_ reason: SkipReason) {
-    counts[SkipCounts.reasons.firstIndex(of: reason) ?? 0] += 1
-  }
-
-  /// The count of a reason.
-  public subscript(_ reason: SkipReason) -> UInt64 { counts[SkipCounts.reasons.firstIndex(of: reason) ?? 0] }
+  /// What comes back.
+  public var payout: Money { kind.isSell ? quote.notional : setValue }
 }

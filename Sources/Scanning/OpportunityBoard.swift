@@ -2,22 +2,12 @@ public import Market
 
 /// Which opportunities are open, so that each is told once when it opens, when it changes and when it is gone.
 public final class OpportunityBoard {
-  /// What a find is about.
-  public enum Scope: Sendable {
-    /// One market: binary finds.
-    case market
-    /// One event: neg-risk finds.
-    case event
-  }
-
   private struct Entry {
     var find: Find
     var opportunity: Opportunity
   }
 
-  private var open: [Bool] = []
-  private var openEvents: [Bool] = []
-  private var entries: [UInt64: Entry] = [:]
+  private var entries: [FindPlace: Entry] = [:]
   private var nextCount: UInt64 = 1
   private let epoch: UInt64
   /// What has not been published yet, in order.
@@ -27,6 +17,8 @@ public final class OpportunityBoard {
   private let closedMax: Int
   /// How many were ever opened.
   public private(set) var openedCount: UInt64 = 0
+  /// How long those were open that are over, by strategy.
+  public private(set) var lifetimes: [Strategy: LifetimeCounts] = [:]
 
   /// A board without opportunities.
   ///
@@ -38,68 +30,68 @@ public final class OpportunityBoard {
     self.closedMax = closedMax
   }
 
-  /// Whether there is an open opportunity of a market or an event.
-  @inline(__always) func isOpen(_ scope: Scope, _ place: Int) -> Bool {
-    scope == .market ? place < open.count && open[place] : place < openEvents.count && openEvents[place]
-  }
+  /// Whether an opportunity is open in a place.
+  func isOpen(_ place: FindPlace) -> Bool { entries.index(forKey: place) != nil }
 
   /// Whether the open opportunity is this very set, so that there is nothing to tell.
-  func holds(_ scope: Scope, _ place: Int, _ set: PricedSet) -> Bool {
-    guard isOpen(scope, place), let slot = entries.index(forKey: key(scope, place)) else { return false }
+  func holds(_ place: FindPlace, _ set: PricedSet) -> Bool {
+    guard let slot = entries.index(forKey: place) else { return false }
     return entries.values[slot].find.isSame(as: set)
   }
 
-  private func setOpen(_ scope: Scope, _ place: Int, _ value: Bool) {
-    if scope == .market {
-      while open.count <= place { open.append(false) }
-      open[place] = value
-    } else {
-      while openEvents.count <= place { openEvents.append(false) }
-      openEvents[place] = value
-    }
-  }
-
-  private func key(_ scope: Scope, _ place: Int) -> UInt64 {
-    UInt64(place) << 1 | (scope == .market ? 0 : 1)
-  }
+  /// The places of a strategy in which an opportunity is open.
+  func openPlaces(_ strategy: Strategy) -> [Int] { entries.keys.filter { $0.strategy == strategy }.map(\.number) }
 
   /// Takes what a scan found, or that it found nothing.
-  func update(_ scope: Scope, _ place: Int, _ find: Find?, _ scanner: Scanner) {
-    let key = key(scope, place)
-    let known = entries[key]
-    if let known, let find, known.find.kind == find.kind {
+  func update(_ place: FindPlace, _ find: Find?, _ engine: Scanner) {
+    let known = entries[place]
+    if let known, let find, known.find.kind == find.kind, known.find.legs == find.legs {
       guard known.find != find else { return }
-      let changed = scanner.opportunity(
-        find, id: known.opportunity.id, state: .changed, foundAt: known.opportunity.foundAt)
-      entries[key] = Entry(find: find, opportunity: changed)
-      pending.append(changed)
+      tell(
+        place, find,
+        engine.opportunity(find, id: known.opportunity.id, state: .changed, foundAt: known.opportunity.foundAt))
       return
     }
-    if let known {
-      var gone = known.opportunity
-      gone.state = .closed
-      gone.updatedAt = scanner.now
-      entries[key] = nil
-      pending.append(gone)
-      closed.append(gone)
-      if closed.count > closedMax * 2 { closed.removeFirst(closed.count - closedMax) }
-      setOpen(scope, place, false)
-    }
+    if let known { close(place, known, engine.now) }
     guard let find else { return }
     let id = epoch << 32 | nextCount
     nextCount += 1
     openedCount += 1
-    let opened = scanner.opportunity(find, id: id, state: .opened, foundAt: scanner.now)
-    entries[key] = Entry(find: find, opportunity: opened)
-    pending.append(opened)
-    setOpen(scope, place, true)
+    tell(place, find, engine.opportunity(find, id: id, state: .opened, foundAt: engine.now))
   }
 
-  /// The open opportunities, the most profitable first; equal ones by id.
-  public var openOpportunities: [Opportunity] {
-    entries.values.map(\.opportunity).sorted {
-      $0.profit != $1.profit ? $0.profit > $1.profit : $0.id < $1.id
+  private func tell(_ place: FindPlace, _ find: Find, _ opportunity: Opportunity) {
+    entries[place] = Entry(find: find, opportunity: opportunity)
+    pending.append(opportunity)
+  }
+
+  private func close(_ place: FindPlace, _ entry: Entry, _ now: Timestamp) {
+    var gone = entry.opportunity
+    gone.state = .closed
+    gone.updatedAt = now
+    entries[place] = nil
+    pending.append(gone)
+    closed.append(gone)
+    if closed.count > closedMax * 2 { closed.removeFirst(closed.count - closedMax) }
+    lifetimes[gone.strategy, default: LifetimeCounts()].add(gone.lifetimeNanoseconds(now: now))
+  }
+
+  /// Tells those again whose hold has changed.
+  func refresh(_ engine: Scanner) {
+    for (place, entry) in entries {
+      let hold = engine.hold(entry.find, entry.opportunity.score)
+      guard hold != entry.opportunity.hold else { continue }
+      var changed = entry.opportunity
+      changed.hold = hold
+      changed.state = .changed
+      changed.updatedAt = engine.now
+      tell(place, entry.find, changed)
     }
+  }
+
+  /// The open opportunities, the best score first; equal ones in the order in which they were found.
+  public var openOpportunities: [Opportunity] {
+    entries.values.map(\.opportunity).sorted(by: Opportunity.ranksBefore)
   }
 
   /// How many are open.
@@ -110,5 +102,34 @@ public final class OpportunityBoard {
     guard !pending.isEmpty else { return }
     for opportunity in pending { body(opportunity) }
     pending.removeAll(keepingCapacity: true)
+  }
+}
+
+/// How long opportunities were open, in classes that double: below 1 ms, 2 ms, 4 ms and so on.
+public struct LifetimeCounts: Sendable {
+  private static let classCount = 32
+  private var counts = [UInt64](repeating: 0, count: classCount)
+  /// How many there were.
+  public private(set) var total: UInt64 = 0
+
+  /// None.
+  public init() {}
+
+  /// Counts one, by its nanoseconds.
+  public mutating func add(_ nanoseconds: Int64) {
+    let milliseconds = UInt64(max(0, nanoseconds)) / 1_000_000
+    let place = min(UInt64.bitWidth - milliseconds.leadingZeroBitCount, Self.classCount - 1)
+    counts[place] += 1
+    total += 1
+  }
+
+  /// The upper end of the class in which the median lies, in milliseconds; 0 where there are none.
+  public var medianMilliseconds: Int64 {
+    var seen: UInt64 = 0
+    for (place, count) in counts.enumerated() {
+      seen += count
+      if count > 0, seen * 2 >= total { return 1 << Int64(place) }
+    }
+    return 0
   }
 }

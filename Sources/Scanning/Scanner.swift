@@ -1,10 +1,11 @@
 public import Bus
 public import Market
 
-/// Finds arbitrage in the books of a feed: dirty markets and events at once, everything now and then (S1).
+/// Finds arbitrage in the books of a feed: what has changed at once, everything now and then (S1).
 ///
-/// Pure but for its own memory: books come from the feed, the time is passed in, finds go to the board. Belongs to one
-/// poll loop.
+/// It decides by the best prices alone which changes can matter, and hands those to the scanners as one batch. Pure but
+/// for its own memory: books come from the feed, the time is passed in, finds go to the board. Belongs to one poll
+/// loop.
 public final class Scanner {
   /// The books and markets.
   public let feed: BookFeed
@@ -14,134 +15,192 @@ public final class Scanner {
   public let board: OpportunityBoard
   /// What was left out, by reason.
   public private(set) var skips = SkipCounts()
-  /// How many markets and events were looked at.
+  /// How many changes and places were looked at.
   public private(set) var scannedCount: UInt64 = 0
   /// When the present scan began.
   public private(set) var now = Timestamp(nanoseconds: 0)
 
   let index = MarketIndex()
-  /// The last trade of each book, in nanoseconds since 1970; 0 where none was heard of.
-  private var lastTrade: [Int64] = []
-  private var dirtyEvents = DirtySet()
+  /// The trades of each book.
+  private(set) var activity: TradeActivity
+  /// What coins cost, and how much that moves.
+  private(set) var spot: SpotBoard
+  let crossPlatform = CrossPlatformScanner()
+  let latency = LatencyScanner()
+  let spike = SpikeScanner()
+  /// Venues that take no orders now (X4).
+  private var closedVenues: Set<Venue> = []
+  private let batch = DirtyBatch()
+  private lazy var scanners = Scanners.all(of: self)
 
   /// A scanner of a feed.
   public init(feed: BookFeed, options: ScannerOptions, board: OpportunityBoard) {
     self.feed = feed
     self.options = options
     self.board = board
+    activity = TradeActivity(windowNanoseconds: options.activityWindowNanoseconds)
+    spot = SpotBoard(options: options)
   }
+
+  // MARK: - What comes in
 
   /// Takes a market that is new or has changed; its finds are looked at again.
   public func marketChanged(_ place: Int) {
     index.update(place, from: feed)
-    index.markDirty(place)
-    dirtyEvents.insert(Int(index.markets[place].event))
+    for scanner in scanners { scanner.marketChanged(place, self) }
+    batch.markets.insert(place)
+    batch.events.insert(Int(index.markets[place].event))
+    for book in feed.marketBooks[place] where book < index.watches.count && index.watches[book].isWatched {
+      batch.books.insert(book)
+    }
   }
 
-  /// Takes a book that has changed.
+  /// Takes a book that has changed: two comparisons tell whether its market is worth a look.
   public func bookChanged(_ book: BookIndex) {
+    guard book < index.watches.count else { return }
+    scannedCount &+= 1
+    let watch = index.watches.base + book
+    guard watch.pointee.market >= 0 else { return }
+    let touches = feed.cache.touches
+    let touch = touches[book]
+    let other = touches[Int(watch.pointee.sibling)]
+    if touch.ask + other.ask < fixedPointScale || touch.bid + other.bid > fixedPointScale || watch.pointee.hasFind {
+      batch.markets.insert(Int(watch.pointee.market))
+    }
+    if watch.pointee.event >= 0, index.touch(watch, touch) { batch.events.insert(Int(watch.pointee.event)) }
+    if watch.pointee.isWatched { batch.books.insert(book) }
+  }
+
+  /// Takes a trade: what was too good to be true without one is looked at again, and it may be a spike.
+  public func traded(_ trade: Trade, of book: BookIndex, now: Timestamp) {
+    self.now = now
+    guard activity.add(book, at: trade.time, now: now) else { return }
+    spike.traded(trade, of: book, self)
     let market = index.market(of: book)
     guard market >= 0 else { return }
-    index.markDirty(market)
+    batch.markets.insert(market)
     let event = Int(index.markets[market].event)
-    if index.events[event].isNegRisk { dirtyEvents.insert(event) }
+    if index.events[event].isNegRisk { batch.events.insert(event) }
   }
 
-  /// Takes the time of a trade of a book: what was too good to be true without it is looked at again.
-  public func traded(_ book: BookIndex, at time: Timestamp) {
-    while lastTrade.count <= book { lastTrade.append(0) }
-    guard time.nanoseconds > lastTrade[book] else { return }
-    lastTrade[book] = time.nanoseconds
-    bookChanged(book)
+  /// Takes the best prices of a coin at an exchange.
+  public func tickerChanged(_ ticker: Ticker, now: Timestamp) {
+    if let coin = spot.take(ticker, now: now) { batch.coins.insert(coin) }
   }
 
-  /// Scans what has changed since the last scan.
+  /// Takes a candle of a coin at an exchange: its ends are what windows open and close at.
+  public func candleClosed(_ candle: Candle, of instrument: InstrumentID) { spot.take(candle, of: instrument) }
+
+  /// Takes the pairs of markets of two venues that ask the same; those that are no longer among them are withdrawn.
+  public func setPairs(_ pairs: [MarketPair]) {
+    crossPlatform.setPairs(pairs, self)
+    crossPlatform.scanAll(self)
+  }
+
+  /// Takes whether a venue takes orders: while it does not, finds there are held (X4).
+  public func setVenue(_ venue: Venue, isOpen: Bool) {
+    let changed = isOpen ? closedVenues.remove(venue) != nil : closedVenues.insert(venue).inserted
+    if changed { board.refresh(self) }
+  }
+
+  // MARK: - Scans
+
+  /// Looks at what has changed since the last time.
   public func scanDirty(now: Timestamp) {
     self.now = now
-    var next = 0
-    while next < index.dirtyCount {
-      let place = index.takeDirty(next)
-      if BinaryScanner.isCandidate(index.markets[place], feed.cache.touches) { scanMarket(place) }
-      next += 1
-    }
-    index.clearDirty()
-    scannedCount &+= UInt64(next)
-    next = 0
-    while next < dirtyEvents.count {
-      scanEvent(dirtyEvents.take(next))
-      next += 1
-    }
-    dirtyEvents.clear()
+    if now.nanoseconds >= spike.nextEnd { spike.endOld(self) }
+    guard !batch.isEmpty else { return }
+    for scanner in scanners { scanner.scan(batch, self) }
+    batch.clear()
   }
 
-  /// Scans everything: the safety net.
+  /// Looks at everything: the safety net.
   ///
-  /// Opportunities whose market or event no longer shows them are closed.
+  /// Opportunities that are no longer there are closed.
   public func scanAll(now: Timestamp) {
     self.now = now
-    for number in 0..<index.dirtyCount { _ = index.takeDirty(number) }
-    index.clearDirty()
-    for number in 0..<dirtyEvents.count { _ = dirtyEvents.take(number) }
-    dirtyEvents.clear()
-    let touches = feed.cache.touches
-    let markets = index.markets
-    for place in 0..<index.marketCount where BinaryScanner.isCandidate(markets[place], touches) { scanMarket(place) }
-    scannedCount &+= UInt64(index.marketCount)
-    for place in index.negRiskEvents { scanEvent(place) }
+    batch.clear()
+    for scanner in scanners { scanner.scanAll(self) }
   }
 
-  /// Looks at one market of which the best prices say that it may pay, or that has an opportunity open.
-  private func scanMarket(_ place: Int) {
-    let priced = BinaryScanner.scan(place, self)
-    if let priced, board.holds(.market, place, priced) { return }
-    let find = priced.map {
-      Find(kind: $0.kind, place: place, quote: $0.quote, setValue: $0.setValue, legs: BinaryScanner.legs(place, self))
-    }
-    guard find != nil || board.isOpen(.market, place) else { return }
-    board.update(.market, place, find, self)
-    index.setHasFind(board.isOpen(.market, place), place)
-  }
-
-  private func scanEvent(_ place: Int) {
-    scannedCount &+= 1
-    let find = NegRiskScanner.scan(place, self)
-    if find != nil || board.isOpen(.event, place) { board.update(.event, place, find, self) }
-  }
+  /// When something ends without a change of any book, in nanoseconds since 1970.
+  public var nextEnd: Int64 { spike.nextEnd }
 
   // MARK: - What the scanners use
 
   func count(_ reason: SkipReason) { skips.count(reason) }
+
+  func countScanned(_ places: Int) { scannedCount &+= UInt64(places) }
 
   func skip<Result>(_ reason: SkipReason) -> Result? {
     skips.count(reason)
     return nil
   }
 
-  func sides(_ side: BookSide, of legs: [FindLeg]) -> [SetLeg] {
-    legs.map { SetLeg(levels: feed.cache.side(side, of: $0.book), fees: feed.markets[$0.market].fees) }
+  /// Whether a time is not longer ago than a limit; one in the future by more than it is no better.
+  @inline(__always) func isFresh(_ time: Timestamp, within limitNanoseconds: Int64) -> Bool {
+    now.nanoseconds(since: time).magnitude <= UInt64(limitNanoseconds)
   }
 
-  /// A find of the legs, where they pay enough.
-  func find(_ kind: OpportunityKind, place: Int, legs: [FindLeg], sides: [SetLeg], setValue: Price) -> Find? {
-    let books = legs.map(\.book)
-    let priced = books.withUnsafeBufferPointer { books in
-      sides.withUnsafeBufferPointer { price(kind, books: books, sides: $0, setValue: setValue) }
+  /// Whether the market takes orders now and has not ended.
+  @inline(__always) func isTradable(_ market: Int) -> Bool {
+    index.markets[market].isOpen && index.endsAt[market] > now.nanoseconds
+  }
+
+  /// Whether a book is live and was confirmed lately; where it is not, the reason is counted.
+  func isUsable(_ book: BookIndex, ageMax nanoseconds: Int64) -> Bool {
+    let header = feed.cache.headerUnchecked(book).pointee
+    guard header.state == .live else {
+      skips.count(.bookNotLive)
+      return false
     }
-    return priced.map { Find(kind: kind, place: place, quote: $0.quote, setValue: $0.setValue, legs: legs) }
+    guard isFresh(header.receivedAt, within: nanoseconds) else {
+      skips.count(.bookTooOld)
+      return false
+    }
+    return true
+  }
+
+  /// Calls `body` with the books, sides and fees of legs, on the stack.
+  func withLegs<Result>(
+    _ count: Int, side: BookSide, _ leg: (Int) -> FindLeg,
+    body: (UnsafeBufferPointer<BookIndex>, UnsafeBufferPointer<SetLeg>) -> Result
+  ) -> Result {
+    withUnsafeTemporaryAllocation(of: BookIndex.self, capacity: count) { books in
+      withUnsafeTemporaryAllocation(of: SetLeg.self, capacity: count) { sides in
+        for number in 0..<count {
+          let leg = leg(number)
+          books.initializeElement(at: number, to: leg.book)
+          sides.initializeElement(
+            at: number, to: SetLeg(levels: feed.cache.side(side, of: leg.book), fees: index.fees[leg.market]))
+        }
+        return body(UnsafeBufferPointer(books), UnsafeBufferPointer(sides))
+      }
+    }
   }
 
   /// Sizes and prices a set, and drops it where it does not pay enough or is too good to be true.
+  ///
+  /// - Parameters:
+  ///   - kind: what is traded.
+  ///   - books: the legs' books.
+  ///   - sides: the legs' levels and fees, in the same order.
+  ///   - setValue: what one set pays, or costs where it is sold.
+  ///   - edge: how much a set must earn at least, after fees.
+  /// - Returns: the most profitable set; nil where there is none, and the reason is counted.
   func price(
-    _ kind: OpportunityKind, books: UnsafeBufferPointer<BookIndex>, sides: UnsafeBufferPointer<SetLeg>, setValue: Price
+    _ kind: OpportunityKind, books: UnsafeBufferPointer<BookIndex>, sides: UnsafeBufferPointer<SetLeg>,
+    setValue: Price, edge: Price = .zero
   ) -> PricedSet? {
     for book in books where !feed.isTrustworthy(book) { return skip(.publisherSilent) }
-    let size = SetWalker.size(
-      sides, setValue: setValue, quantityMax: options.quantityMax, isSell: kind.isSell)
-    guard size.raw > 0 else { return skip(.belowMinimum) }
-    let quote = SetWalker.quote(sides, quantity: size, rounding: kind.isSell ? .down : .up)
-    let value = Money(setValue, times: size, rounding: kind.isSell ? .up : .down)
-    let cost = kind.isSell ? value + quote.fees : quote.notional + quote.fees
-    let profit = kind.isSell ? quote.notional - cost : value - cost
+    let isSell = kind.isSell
+    let wanted = Price(raw: isSell ? setValue.raw + edge.raw : setValue.raw - edge.raw)
+    let quote = SetWalker.best(
+      sides, setValue: wanted, quantityMax: options.quantityMax, isSell: isSell)
+    guard quote.quantity.raw > 0 else { return skip(.belowMinimum) }
+    let value = Money(setValue, times: quote.quantity, rounding: isSell ? .up : .down)
+    let cost = isSell ? value + quote.fees : quote.notional + quote.fees
+    let profit = isSell ? quote.notional - cost : value - cost
     guard profit.raw > 0, profit >= options.minimumProfit else { return skip(.belowMinimum) }
     if Double(profit.raw) > options.suspiciousReturn * Double(cost.raw), !tradedLately(books) {
       return skip(.deadLiquidity)
@@ -151,59 +210,31 @@ public final class Scanner {
 
   private func tradedLately(_ books: UnsafeBufferPointer<BookIndex>) -> Bool {
     books.allSatisfy { book in
-      book < lastTrade.count && lastTrade[book] > 0
-        && now.nanoseconds - lastTrade[book] <= options.suspiciousTradeAgeMaxNanoseconds
+      let last = activity.lastTrade(of: book)
+      return last.nanoseconds > 0 && isFresh(last, within: options.suspiciousTradeAgeMaxNanoseconds)
     }
   }
 
-  /// The opportunity that a find is, with all that an executor needs.
-  func opportunity(_ find: Find, id: UInt64, state: OpportunityState, foundAt: Timestamp) -> Opportunity {
-    var legs: [Leg] = []
-    legs.reserveCapacity(find.legs.count)
-    var venueTime = Timestamp(nanoseconds: 0)
-    for leg in find.legs {
-      let market = feed.markets[leg.market]
-      let levels = feed.cache.side(find.kind.isSell ? .bid : .ask, of: leg.book)
-      let quote = LegQuote(
-        SetLeg(levels: levels, fees: market.fees), quantity: find.quote.quantity,
-        rounding: find.kind.isSell ? .down : .up)
-      venueTime = max(venueTime, feed.cache.header(leg.book).venueTime)
-      legs.append(
-        Leg(
-          instrument: InstrumentID(venue: market.venue, symbol: market.outcomes[leg.outcome].token),
-          marketID: market.id, side: find.kind.isSell ? .sell : .buy, limit: quote.worst,
-          quantity: find.quote.quantity, notional: quote.notional, fee: quote.fee))
+  /// Tells the board what a scan found in a place, or that it found nothing.
+  ///
+  /// - Parameters:
+  ///   - place: where.
+  ///   - set: what was found.
+  ///   - find: makes the find of it, when it is new.
+  /// - Returns: whether an opportunity is open there now.
+  @discardableResult
+  func report(_ place: FindPlace, _ set: PricedSet?, _ find: (PricedSet) -> Find) -> Bool {
+    guard let set else {
+      board.update(place, nil, self)
+      return false
     }
-    let market = feed.markets[find.legs[0].market]
-    let isSell = find.kind.isSell
-    return Opportunity(
-      id: id, state: state, kind: find.kind, eventID: market.eventID, legs: legs,
-      payout: isSell ? find.quote.notional : find.setValue,
-      cost: (isSell ? find.setValue : find.quote.notional) + find.quote.fees, foundAt: foundAt, updatedAt: now,
-      venueTime: venueTime)
-  }
-}
-
-/// Places that wait to be looked at, each once.
-struct DirtySet {
-  private var isDirty: [Bool] = []
-  private var places: [Int] = []
-
-  mutating func insert(_ place: Int) {
-    while isDirty.count <= place { isDirty.append(false) }
-    guard !isDirty[place] else { return }
-    isDirty[place] = true
-    places.append(place)
+    if !board.holds(place, set) { board.update(place, find(set), self) }
+    return true
   }
 
-  /// How many wait.
-  var count: Int { places.count }
-
-  /// Takes one of those that wait; `clear` follows when all are taken.
-  mutating func take(_ number: Int) -> Int {
-    isDirty[places[number]] = false
-    return places[number]
+  /// Whether an order can go to all venues of a find, and why not.
+  func hold(_ find: Find, _ score: OpportunityScore) -> HoldReason? {
+    for leg in find.legs where closedVenues.contains(feed.markets[leg.market].venue) { return .venueUnavailable }
+    return score.annualisedReturn < options.hurdleReturn ? .belowHurdle : nil
   }
-
-  mutating func clear() { places.removeAll(keepingCapacity: true) }
 }

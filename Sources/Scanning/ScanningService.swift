@@ -1,8 +1,8 @@
-public import Bus
+internal import Bus
 public import Daemon
 internal import Market
 
-/// The scanner's process: books in from the bus, opportunities out.
+/// The scanner's process: books, trades and prices in from the bus, opportunities out.
 ///
 /// `run` returns when the process is told to stop.
 public final class ScanningService {
@@ -16,25 +16,29 @@ public final class ScanningService {
   private let fullScanNanoseconds: Int64
   private var snapshots: [SnapshotRequest] = []
   private var tradeCount: UInt64 = 0
-  private var malformedTradeCount: UInt64 = 0
+  private var tickerCount: UInt64 = 0
+  private var malformedCount: UInt64 = 0
   private let startedAt = SystemClock.monotonicNanoseconds
+  private var streamKinds: [StreamKind?] = []
 
-  /// Binds its endpoint and subscribes to markets, books and trades.
+  private enum StreamKind { case trade, ticker, candle, process, other }
+
+  /// Binds its endpoint and subscribes to markets, books, trades and spot prices.
   ///
-  /// - Throws: `BusError` where the bus cannot be reached.
-  public init(context: WorkerContext) throws(BusError) {
+  /// - Throws: `BusError` where the bus cannot be reached, `ConfigurationError` where a setting is malformed.
+  public init(context: WorkerContext) throws {
     self.context = context
     let settings = context.settings
     let highWaterMark = settings.integer("bus", "high_water_mark_messages")
     publisher = try Publisher(name: context.name, runDirectory: context.runDirectory, highWaterMark: highWaterMark)
     subscriber = try Subscriber(
-      name: context.name, topics: [Topic.market, Topic.book, Topic.trade, Topic.process],
+      name: context.name, topics: [Topic.market, Topic.book, Topic.trade, Topic.ticker, Topic.candle, Topic.process],
       highWaterMark: highWaterMark, reconnectMilliseconds: settings.integer("bus", "reconnect_ms"))
     directory = try Directory(
       subscriber: subscriber, runDirectory: context.runDirectory, fixed: settings.list("bus", "publishers")
     ) { $0.hasPrefix("ingestor") }
     let board = OpportunityBoard(epoch: publisher.epoch / 1_000_000_000)
-    scanner = Scanner(feed: BookFeed(), options: ScannerOptions(settings: settings), board: board)
+    scanner = Scanner(feed: BookFeed(), options: try ScannerOptions(settings: settings), board: board)
     var topics: [Strategy: TopicHandle] = [:]
     for strategy in Strategy.allCases { topics[strategy] = publisher.topic(Topic.opportunity + strategy.rawValue) }
     opportunityTopics = topics
@@ -54,7 +58,7 @@ public final class ScanningService {
     while true {
       let now = SystemClock.monotonicNanoseconds
       let wait = max(0, (min(nextFullScan, nextHealth) - now + 999_999) / 1_000_000)
-      poller.wait(timeoutMilliseconds: Int(wait))
+      poller.wait(timeoutMilliseconds: Int(min(wait, untilNextEnd())))
       if poller.isReady(stop), context.takeStop() { break }
       if poller.isReady(subscriptions) { publisher.processSubscriptions { snapshots.append($0) } }
       // A flood must not keep the loop from its clock and from being told to stop.
@@ -79,6 +83,12 @@ public final class ScanningService {
     context.notify("STOPPING=1")
   }
 
+  /// In how many milliseconds something ends without a change of any book.
+  private func untilNextEnd() -> Int64 {
+    guard scanner.nextEnd < Int64.max else { return Int64.max }
+    return max(0, (scanner.nextEnd - SystemClock.now.nanoseconds + 999_999) / 1_000_000)
+  }
+
   private func scan() {
     scanner.scanDirty(now: SystemClock.now)
     publishFinds()
@@ -89,11 +99,13 @@ public final class ScanningService {
       event, from: subscriber, onMarket: { scanner.marketChanged($0) }, onBook: { scanner.bookChanged($0) })
     switch event {
     case .message(let stream, _, _, var reader):
-      let topic = subscriber.topic(of: stream)
-      if topic.hasPrefix(Topic.trade) {
-        takeTrades(&reader)
-      } else if topic.hasPrefix(Topic.process) {
+      switch kind(of: stream) {
+      case .trade: takeTrades(&reader)
+      case .ticker: takeTicker(&reader)
+      case .candle: takeCandle(&reader)
+      case .process:
         if let gone = directory.handle(event) { scanner.feed.forget(publisher: gone) { scanner.bookChanged($0) } }
+      case .other: break
       }
     case .snapshotEnd(let publisher):
       recovered(publisher)
@@ -112,16 +124,48 @@ public final class ScanningService {
       ["publisher": publisher, "books": "\(scanner.feed.cache.count)", "since_start_ms": "\(milliseconds)"])
   }
 
+  /// What a topic tells; looked up once for each.
+  private func kind(of stream: StreamHandle) -> StreamKind {
+    while streamKinds.count <= stream.index { streamKinds.append(nil) }
+    if let known = streamKinds[stream.index] { return known }
+    let topic = subscriber.topic(of: stream)
+    let kinds: [(String, StreamKind)] = [
+      (Topic.trade, .trade), (Topic.ticker, .ticker), (Topic.candle, .candle), (Topic.process, .process),
+    ]
+    let kind = kinds.first { topic.hasPrefix($0.0) }?.1 ?? .other
+    streamKinds[stream.index] = kind
+    return kind
+  }
+
   private func takeTrades(_ reader: inout MessagePackReader) {
     guard let trades = try? TradeMessage.readList(&reader) else {
-      malformedTradeCount += 1
+      malformedCount += 1
       return
     }
+    let now = SystemClock.now
     for trade in trades {
       tradeCount += 1
-      guard let place = scanner.feed.bookPlace(trade.instrument) else { continue }
-      scanner.traded(place, at: trade.time)
+      guard let book = scanner.feed.bookPlace(trade.instrument) else { continue }
+      scanner.traded(trade, of: book, now: now)
     }
+  }
+
+  private func takeTicker(_ reader: inout MessagePackReader) {
+    guard let ticker = try? Ticker(&reader) else {
+      malformedCount += 1
+      return
+    }
+    tickerCount += 1
+    scanner.tickerChanged(ticker, now: SystemClock.now)
+  }
+
+  private func takeCandle(_ reader: inout MessagePackReader) {
+    guard let message = try? CandleMessage(&reader) else {
+      malformedCount += 1
+      return
+    }
+    // One that stands in for another says nothing of when a window opened.
+    if !message.isStale { scanner.candleClosed(message.candle, of: message.instrument) }
   }
 
   private func publishFinds() {
@@ -149,7 +193,7 @@ public final class ScanningService {
     var counters: [String: Int64] = [
       "messages_received": Int64(subscriber.receivedCount),
       "messages_missed": Int64(subscriber.missedCount),
-      "messages_malformed": Int64(subscriber.malformedCount + feed.counters.malformed + malformedTradeCount),
+      "messages_malformed": Int64(subscriber.malformedCount + feed.counters.malformed + malformedCount),
       "book_items_applied": Int64(feed.counters.applied),
       "book_items_dropped": Int64(feed.counters.dropped),
       "book_items_unknown": Int64(feed.counters.unknownBook),
@@ -159,26 +203,18 @@ public final class ScanningService {
       "books_live": Int64(feed.liveBookCount),
       "markets": Int64(feed.markets.count),
       "trades": Int64(tradeCount),
+      "tickers": Int64(tickerCount),
       "scans": Int64(scanner.scannedCount),
       "opportunities_open": Int64(scanner.board.openCount),
       "opportunities_opened": Int64(scanner.board.openedCount),
     ]
-    for reason in SkipReason.allCases { counters["skipped_\(reason.rawValue)"] = Int64(scanner.skips[reason]) }
+    for reason in SkipReason.allCases { counters["skipped_\(reason.name)"] = Int64(scanner.skips[reason]) }
+    for (strategy, lifetimes) in scanner.board.lifetimes {
+      counters["opportunities_closed_\(strategy.rawValue)"] = Int64(lifetimes.total)
+      counters["lifetime_median_ms_\(strategy.rawValue)"] = lifetimes.medianMilliseconds
+    }
     let message = HealthMessage(name: context.name, counters: counters)
     publisher.publish(healthTopic) { message.encode($0) }
     context.readiness.status("\(feed.liveBookCount) books live, \(scanner.board.openCount) opportunities open")
-  }
-}
-
-extension ScannerOptions {
-  /// Options from the section `[scanner]`.
-  init(settings: Settings) {
-    self.init(
-      minimumProfit: Money(raw: settings.decimal("scanner", "minimum_profit")),
-      quantityMax: Quantity(raw: settings.decimal("scanner", "quantity_max")),
-      suspiciousReturn: Double(settings.decimal("scanner", "suspicious_return")) / Double(fixedPointScale),
-      suspiciousTradeAgeMaxNanoseconds: Int64(settings.integer("scanner", "suspicious_trade_age_max_s"))
-        * 1_000_000_000,
-      bookAgeMaxNanoseconds: Int64(settings.integer("scanner", "book_age_max_ms")) * 1_000_000)
   }
 }

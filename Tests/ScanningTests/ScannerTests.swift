@@ -134,10 +134,10 @@ struct ScannerTests {
     try stage.set(market, 1, asks: [("0.04", "100")])
     #expect(stage.scan().isEmpty)
     #expect(stage.scanner.skips[.deadLiquidity] == 1)
-    stage.scanner.traded(stage.book(market, 0), at: stage.now)
-    stage.scanner.traded(stage.book(market, 1), at: stage.now.advanced(bySeconds: -101))
+    stage.trade(market, 0, at: stage.now)
+    stage.trade(market, 1, at: stage.now.advanced(bySeconds: -101))
     #expect(stage.scan().isEmpty)
-    stage.scanner.traded(stage.book(market, 1), at: stage.now.advanced(bySeconds: -100))
+    stage.trade(market, 1, at: stage.now.advanced(bySeconds: -100))
     #expect(stage.only() != nil)
     // 100 for 10 is 900 %: that needs none.
     let other = try stage.add()
@@ -212,7 +212,7 @@ struct ScannerTests {
         stage.scan()
         let full = Scanner(feed: stage.feed, options: stage.scanner.options, board: OpportunityBoard(epoch: 7))
         for place in stage.feed.markets.indices { full.marketChanged(place) }
-        for (book, time) in trades { full.traded(book, at: time) }
+        for trade in trades { full.traded(trade, of: stage.feed.bookPlace(trade.instrument)!, now: stage.now) }
         full.scanAll(now: stage.now)
         let expected = full.board.openOpportunities.map(figures).sorted()
         #expect(stage.scanner.board.openOpportunities.map(figures).sorted() == expected, "\(round), \(step)")
@@ -224,9 +224,9 @@ struct ScannerTests {
   }
 
   /// What was told of trades, for the scanner that begins anew.
-  private final class Trades { var all: [(BookIndex, Timestamp)] = [] }
+  private final class Trades { var all: [Trade] = [] }
   private let told = Trades()
-  private var trades: [(BookIndex, Timestamp)] {
+  private var trades: [Trade] {
     get { told.all }
     nonmutating set { told.all = newValue }
   }
@@ -246,8 +246,7 @@ struct ScannerTests {
     case 1:
       stage.change(market) { $0.isAcceptingOrders.toggle() }
     case 2:
-      trades.append((book, stage.now))
-      stage.scanner.traded(book, at: stage.now)
+      trades.append(stage.trade(market, outcome, at: stage.now))
     default:
       let mid = Int.random(in: 5...95, using: &random)
       func row(_ price: Int) -> (String, String) { ("0.\(price < 10 ? "0" : "")\(price)", "\(10 + price)") }

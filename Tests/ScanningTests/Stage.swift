@@ -11,12 +11,16 @@ final class Stage {
 
   init(
     minimumProfit: String = "0.01", quantityMax: String = "10000", suspiciousReturn: Double = 10,
-    tradeAgeSeconds: Int64 = 604_800, bookAgeSeconds: Int64 = 10, closedMax: Int = 500
+    tradeAgeSeconds: Int64 = 604_800, bookAgeSeconds: Int64 = 10, closedMax: Int = 500,
+    _ configure: (inout ScannerOptions) -> Void = { _ in }
   ) throws {
-    let options = ScannerOptions(
-      minimumProfit: try Money(minimumProfit), quantityMax: try Quantity(quantityMax),
-      suspiciousReturn: suspiciousReturn, suspiciousTradeAgeMaxNanoseconds: tradeAgeSeconds * 1_000_000_000,
-      bookAgeMaxNanoseconds: bookAgeSeconds * 1_000_000_000)
+    var options = ScannerOptions()
+    options.minimumProfit = try Money(minimumProfit)
+    options.quantityMax = try Quantity(quantityMax)
+    options.suspiciousReturn = suspiciousReturn
+    options.suspiciousTradeAgeMaxNanoseconds = tradeAgeSeconds * 1_000_000_000
+    options.bookAgeMaxNanoseconds = bookAgeSeconds * 1_000_000_000
+    configure(&options)
     scanner = Scanner(feed: feed, options: options, board: OpportunityBoard(epoch: 7, closedMax: closedMax))
   }
 
@@ -67,6 +71,19 @@ final class Stage {
       }
     }
     scanner.bookChanged(book)
+  }
+
+  /// Tells the scanner of a trade.
+  @discardableResult
+  func trade(
+    _ market: Int, _ outcome: Int, at time: Timestamp, price: String = "0.5", size: String? = "1"
+  ) -> Trade {
+    let owner = feed.markets[market]
+    let trade = Trade(
+      instrument: InstrumentID(venue: owner.venue, symbol: owner.outcomes[outcome].token),
+      price: (try? Price(price)) ?? .zero, quantity: size.flatMap { try? Quantity($0) }, takerSide: .buy, time: time)
+    scanner.traded(trade, of: book(market, outcome), now: now)
+    return trade
   }
 
   /// Scans what has changed, and hands over what is to be published.

@@ -3,114 +3,134 @@ internal import Market
 
 /// All outcomes of a neg-risk event: exactly one of them pays 1 (S5).
 ///
-/// - Buy YES of all where `Σ ask(YES) + fees < 1`: one of them pays 1.
-/// - Sell YES of all where `Σ bid(YES) − fees > 1`: a full set of YES costs 1 to make (split each market, convert all
+/// - **Buy YES of all** where `Σ ask(YES) + fees < 1`: one of them pays 1.
+/// - **Sell YES of all** where `Σ bid(YES) − fees > 1`: a full set of YES costs 1 to make (split each market, convert all
 ///   NO but keep the collateral).
-/// - Buy NO of k outcomes where `Σ ask(NO) + fees < k − 1`: at most one of the k loses. An outcome belongs to the best
-///   choice exactly if its NO costs less than 1 with its fee. Books that mirror each other show the last two together;
-///   the better one is reported.
+/// - **Convert**: buy NO of k outcomes where `Σ ask(NO) + fees < k − 1`: at most one of the k loses, and the venue's
+///   adapter turns k NO into k − 1 dollars and the YES of all others. An outcome belongs to the best choice exactly if
+///   its NO costs less than 1 with its fee. Books that mirror each other show the last two together; the better one is
+///   reported.
 ///
-/// An event whose set of outcomes is open, or not whole here, is left out. An outcome that is already resolved to NO
-/// pays nothing and is no leg; one that is resolved to YES ends the event.
+/// **When it is real.** Where the event's outcomes are all there, exclude each other, and one of them must come true:
+/// Polymarket's neg-risk events. Kalshi's mutually exclusive events need not have a winner, so they are none of this.
 ///
-/// Example: three outcomes ask 0.30, 0.33 and 0.32 with 50 shares each, no fees: 50 sets cost 47.50 and pay 50:
+/// **When it is not.** An event whose set of outcomes is open (augmented, a placeholder, "other") is left out: an
+/// outcome that is not listed yet may win. So is one of which an outcome is missing here. Placeholders show an ask of 1,
+/// which is no price. An outcome that is already resolved to NO pays nothing and is no leg; one that is resolved to YES
+/// ends the event.
+///
+/// **Example.** Three outcomes ask 0.30, 0.33 and 0.32 with 50 shares each, no fees: 50 sets cost 47.50 and pay 50:
 /// profit 2.50.
-enum NegRiskScanner {
-  /// Looks at one event; sums of the best prices decide in most cases.
-  static func scan(_ place: Int, _ context: Scanner) -> Find? {
-    let event = context.index.events[place]
-    guard event.isNegRisk, event.markets.count >= 2 else { return nil }
-    var legCount = 0
-    var asks: Int64 = 0
-    var bids: Int64 = 0
-    var noGain: Int64 = 0
-    for market in event.markets {
-      let record = context.index.markets[market]
-      guard record.yes >= 0, record.isOpen || !isLost(market, context) else { continue }
-      let yes = context.feed.cache.headerUnchecked(Int(record.yes)).pointee
-      let no = context.feed.cache.headerUnchecked(Int(record.no)).pointee
-      legCount += 1
-      // No ask counts as 1: the sum of many "none" would overflow.
-      asks += min(yes.bestAsk, fixedPointScale)
-      bids += yes.bestBid
-      noGain += max(0, fixedPointScale - no.bestAsk)
+///
+/// **Example of a conversion.** NO of three of four outcomes ask 0.60, 0.62 and 0.70 with 100 shares each, the fourth
+/// 1.00, no fees: 100 sets cost 192 and pay 200: profit 8.
+final class NegRiskScanner: MarketScanner {
+  func scan(_ batch: DirtyBatch, _ engine: Scanner) {
+    for place in batch.events where engine.index.events[place].isNegRisk { look(place, engine) }
+  }
+
+  func scanAll(_ engine: Scanner) {
+    for place in engine.index.negRiskEvents {
+      engine.index.verify(place, engine.feed)
+      if engine.index.sums[place].isCandidate { look(place, engine) }
     }
-    guard legCount >= 2 else { return nil }
-    let buys = asks < fixedPointScale
-    let sells = bids > fixedPointScale
-    let converts = noGain > fixedPointScale
+    engine.countScanned(engine.index.negRiskEvents.count)
+  }
+
+  private func look(_ place: Int, _ engine: Scanner) {
+    let slot = FindPlace(.negRisk, place)
+    guard let best = best(place, engine) else {
+      engine.board.update(slot, nil, engine)
+      engine.index.setHasFind(false, event: place)
+      return
+    }
+    engine.report(slot, best) { [self] in Find($0, legs: legs(of: place, $0.kind, engine)) }
+    engine.index.setHasFind(true, event: place)
+  }
+
+  /// The most profitable set of an event; nothing is allocated for it.
+  private func best(_ place: Int, _ engine: Scanner) -> PricedSet? {
+    let sums = engine.index.sums[place]
+    guard sums.legs >= 2 else { return nil }
+    let buys = sums.asks < fixedPointScale
+    let sells = sums.bids > fixedPointScale
+    let converts = sums.noGain > fixedPointScale
     guard buys || sells || converts else { return nil }
-    guard !event.isOpenSet else { return context.skip(.openOutcomeSet) }
-    guard let legs = legs(of: event, context: context) else { return nil }
-    var best: Find?
-    for find in [
-      buys ? buyYes(place, legs, context) : nil, sells ? sellYes(place, legs, context) : nil,
-      converts ? buyNo(place, legs, context) : nil,
-    ] {
-      guard let find else { continue }
-      if let known = best, known.profit >= find.profit { continue }
-      best = find
-    }
+    guard !engine.index.events[place].isOpenSet else { return engine.skip(.openOutcomeSet) }
+    guard isWhole(place, engine) else { return nil }
+    var best: PricedSet?
+    if buys { best = better(best, set(.negRiskBuyYes, place, engine)) }
+    if sells { best = better(best, set(.negRiskSellYes, place, engine)) }
+    if converts { best = better(best, set(.negRiskConvert, place, engine)) }
     return best
   }
 
-  private static func isLost(_ market: Int, _ context: Scanner) -> Bool {
-    let market = context.feed.markets[market]
-    return market.isClosed && market.winner == 1
+  private func better(_ left: PricedSet?, _ right: PricedSet?) -> PricedSet? {
+    guard let left, let right else { return left ?? right }
+    return right.profit > left.profit ? right : left
   }
 
-  /// The YES legs of all outcomes that can still win; nil where the event cannot be traded as a whole.
-  private static func legs(of event: EventRecord, context: Scanner) -> [FindLeg]? {
-    var legs: [FindLeg] = []
-    for market in event.markets where !isLost(market, context) {
-      let record = context.index.markets[market]
+  /// Whether every outcome that can still win is tradable here.
+  private func isWhole(_ place: Int, _ engine: Scanner) -> Bool {
+    let index = engine.index
+    for market in index.events[place].markets {
+      let record = index.markets[market]
+      guard record.isOpen || !MarketIndex.isLost(engine.feed.markets[market]) else { continue }
       guard record.yes >= 0 else {
-        context.count(.incompleteEvent)
-        return nil
+        engine.count(.incompleteEvent)
+        return false
       }
-      guard record.isOpen, context.index.endsAt[market] > context.now.nanoseconds else {
-        context.count(context.feed.markets[market].winner == 0 ? .resolvedEvent : .notTradable)
-        return nil
+      guard engine.isTradable(market) else {
+        engine.count(engine.feed.markets[market].winner == 0 ? .resolvedEvent : .notTradable)
+        return false
       }
-      legs.append(FindLeg(market: market, outcome: 0, book: Int(record.yes)))
-    }
-    return legs
-  }
-
-  private static func areLive(_ legs: [FindLeg], _ context: Scanner) -> Bool {
-    for leg in legs where context.feed.cache.headerUnchecked(leg.book).pointee.state != .live {
-      context.count(.bookNotLive)
-      return false
     }
     return true
   }
 
-  private static func buyYes(_ place: Int, _ legs: [FindLeg], _ context: Scanner) -> Find? {
-    guard areLive(legs, context) else { return nil }
-    let sides = context.sides(.ask, of: legs)
-    return context.find(.negRiskBuyYes, place: place, legs: legs, sides: sides, setValue: .one)
+  /// The book of a leg, if the outcome of a market is one for this kind of set.
+  private func leg(_ market: Int, _ kind: OpportunityKind, _ engine: Scanner) -> FindLeg? {
+    let record = engine.index.markets[market]
+    // Of an event that is whole, what is not open is lost.
+    guard record.yes >= 0, record.isOpen else { return nil }
+    guard kind == .negRiskConvert else { return FindLeg(market: market, outcome: 0, book: Int(record.yes)) }
+    let ask = engine.feed.cache.touches[Int(record.no)].ask
+    guard ask < fixedPointScale,
+      ask + engine.index.fees[market].takerFeePerShare(price: Price(raw: ask)) < fixedPointScale
+    else { return nil }
+    return FindLeg(market: market, outcome: 1, book: Int(record.no))
   }
 
-  private static func sellYes(_ place: Int, _ legs: [FindLeg], _ context: Scanner) -> Find? {
-    guard areLive(legs, context) else { return nil }
-    let sides = context.sides(.bid, of: legs)
-    return context.find(.negRiskSellYes, place: place, legs: legs, sides: sides, setValue: .one)
+  private func legs(of place: Int, _ kind: OpportunityKind, _ engine: Scanner) -> [FindLeg] {
+    engine.index.events[place].markets.compactMap { leg($0, kind, engine) }
   }
 
-  private static func buyNo(_ place: Int, _ yesLegs: [FindLeg], _ context: Scanner) -> Find? {
-    var legs: [FindLeg] = []
-    for leg in yesLegs {
-      let no = Int(context.index.markets[leg.market].no)
-      let header = context.feed.cache.headerUnchecked(no).pointee
-      let ask = Price(raw: header.bestAsk)
-      guard ask.raw < fixedPointScale else { continue }
-      let fee = context.feed.markets[leg.market].fees.takerFeePerShare(price: ask)
-      guard ask.raw + fee < fixedPointScale else { continue }
-      legs.append(FindLeg(market: leg.market, outcome: 1, book: no))
+  private func set(_ kind: OpportunityKind, _ place: Int, _ engine: Scanner) -> PricedSet? {
+    let markets = engine.index.events[place].markets
+    return withUnsafeTemporaryAllocation(of: FindLeg.self, capacity: markets.count) { legs in
+      var count = 0
+      for market in markets {
+        guard let leg = leg(market, kind, engine) else { continue }
+        guard engine.feed.cache.headerUnchecked(leg.book).pointee.state == .live else {
+          return engine.skip(.bookNotLive)
+        }
+        legs.initializeElement(at: count, to: leg)
+        count += 1
+      }
+      guard count >= 2 else { return nil }
+      let value = kind == .negRiskConvert ? fixedPointScale * Int64(count - 1) : fixedPointScale
+      return engine.withLegs(count, side: kind.isSell ? .bid : .ask) {
+        legs[$0]
+      } body: { books, sides in
+        engine.price(kind, books: books, sides: sides, setValue: Price(raw: value))
+      }
     }
-    guard legs.count >= 2, areLive(legs, context) else { return nil }
-    let value = Price(raw: fixedPointScale * Int64(legs.count - 1))
-    let sides = context.sides(.ask, of: legs)
-    return context.find(.negRiskConvert, place: place, legs: legs, sides: sides, setValue: value)
+  }
+}
+
+extension PricedSet {
+  /// What remains when everything is paid.
+  var profit: Money {
+    kind.isSell ? quote.notional - quote.fees - setValue : setValue - quote.notional - quote.fees
   }
 }

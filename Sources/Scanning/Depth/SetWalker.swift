@@ -22,6 +22,13 @@ public struct SetQuote: Hashable, Sendable {
   public var notional: Money
   /// The sum of all fees, each fill's rounded up.
   public var fees: Money
+
+  /// What remains of it: what the sets pay less what they cost, or what they bring less what making them costs.
+  public func profit(setValue: Price, isSell: Bool) -> Money {
+    isSell
+      ? notional - fees - Money(setValue, times: quantity, rounding: .up)
+      : Money(setValue, times: quantity, rounding: .down) - notional - fees
+  }
 }
 
 /// Walks the books of all legs together, level by level, to the size at which the marginal set stops paying.
@@ -52,14 +59,56 @@ public enum SetWalker {
     _ legs: UnsafeBufferPointer<SetLeg>, setValue: Price, quantityMax: Quantity, isSell: Bool
   ) -> Quantity {
     let total = withUnsafeTemporaryAllocation(of: Cursor.self, capacity: legs.count) { cursors in
-      walk(legs, cursors, setValue: setValue.raw, quantityMax: quantityMax.raw, sign: isSell ? -1 : 1)
+      walk(legs, cursors, setValue: setValue.raw, quantityMax: quantityMax.raw, sign: isSell ? -1 : 1) { _ in }
     }
     return Quantity(raw: total - total % quantityStep)
   }
 
-  private static func walk(
+  /// How many ends of levels before the last are tried where rounding decides.
+  private static let triedEnds = 8
+
+  /// The most profitable number of sets, and what it costs.
+  ///
+  /// Where a venue rounds each fill to whole cents, the last level may cost more in rounding than it earns: so the ends
+  /// of the levels before it are priced, too, and the best of them counts.
+  ///
+  /// - Parameters:
+  ///   - legs: the side of each leg that is traded against.
+  ///   - setValue: what one set pays, or costs to make where it is sold.
+  ///   - quantityMax: the most sets that are wanted.
+  ///   - isSell: whether the legs are sold.
+  /// - Returns: the quote; its quantity is zero where not even the first set pays.
+  public static func best(
+    _ legs: UnsafeBufferPointer<SetLeg>, setValue: Price, quantityMax: Quantity, isSell: Bool
+  ) -> SetQuote {
+    let rounding: Rounding = isSell ? .down : .up
+    guard legs.contains(where: { $0.fees.rounding.balanceStep.raw > 0 }) else {
+      let size = size(legs, setValue: setValue, quantityMax: quantityMax, isSell: isSell)
+      return quote(legs, quantity: size, rounding: rounding)
+    }
+    return withUnsafeTemporaryAllocation(of: Int64.self, capacity: triedEnds) { ends in
+      var count = 0
+      _ = withUnsafeTemporaryAllocation(of: Cursor.self, capacity: legs.count) { cursors in
+        walk(legs, cursors, setValue: setValue.raw, quantityMax: quantityMax.raw, sign: isSell ? -1 : 1) { total in
+          ends[count % triedEnds] = total - total % quantityStep
+          count += 1
+        }
+      }
+      var best = SetQuote(quantity: .zero, notional: .zero, fees: .zero)
+      var most: Int64 = 0
+      for place in 0..<min(count, triedEnds) where ends[place] > 0 {
+        let quote = quote(legs, quantity: Quantity(raw: ends[place]), rounding: rounding)
+        let profit = quote.profit(setValue: setValue, isSell: isSell).raw
+        if profit > most || profit == most && quote.quantity > best.quantity { (best, most) = (quote, profit) }
+      }
+      return best
+    }
+  }
+
+  /// - Parameter atEnd: is told the size so far whenever a level ends, and at the end.
+  @inline(__always) private static func walk(
     _ legs: UnsafeBufferPointer<SetLeg>, _ cursors: UnsafeMutableBufferPointer<Cursor>, setValue: Int64,
-    quantityMax: Int64, sign: Int64
+    quantityMax: Int64, sign: Int64, atEnd: (Int64) -> Void
   ) -> Int64 {
     var sum: Int64 = 0
     for place in 0..<legs.count {
@@ -75,6 +124,7 @@ public enum SetWalker {
       var step = quantityMax - total
       for place in 0..<legs.count { step = min(step, cursors[place].remaining) }
       total += step
+      atEnd(total)
       for place in 0..<legs.count {
         cursors[place].remaining -= step
         guard cursors[place].remaining == 0 else { continue }

@@ -1,0 +1,181 @@
+internal import Bus
+internal import Market
+
+/// One outcome on one venue, its opposite on another: together they pay exactly 1 (S6).
+///
+/// Both directions: buy the first outcome here and its opposite there where `ask + ask + fees < 1`, or the second
+/// outcome here and its opposite there. Legs have equal shares, never equal dollars, each swept in its own book.
+///
+/// **When it is real.** Where both markets are decided by the same question, in the same way, at the same time: a person
+/// has compared the texts and approved them (`bulkhead matches`). An approval holds for these texts alone; when one of
+/// them changes, it is withdrawn, and the pair is scanned no more until a person has looked again.
+///
+/// **When it is not.** Titles that are alike and ask different things; different sources or void rules; a fee that is
+/// more than a fifth of a contract's price, so that the price says little; a price that is not on the venue's grid and
+/// would move more than half a cent when it is put there. The capital is locked until both have resolved: the profit is
+/// weighed against that.
+///
+/// **Example.** Polymarket's YES asks 0.46 for 200 shares, without a fee; the NO of the same question at Kalshi asks
+/// 0.50 for 150, with a fee of 0.07 · 0.5 · 0.5 = 0.0175 a contract. 150 sets cost 69 + 75 + 2.63 = 146.63 and pay 150:
+/// profit 3.37.
+final class CrossPlatformScanner: MarketScanner {
+  private struct Pair {
+    var terms: MarketPair
+    /// Where its markets stand in the feed; −1 while one is not known.
+    var first = -1
+    var second = -1
+    /// Whether both texts are the approved ones.
+    var isApproved = false
+  }
+
+  private var pairs: [Pair] = []
+  /// The pairs of each market, by the market's venue and id.
+  private var pairsOfMarket: [InstrumentID: [Int]] = [:]
+  /// The pairs of each book.
+  private var pairsOfBook: [[Int32]] = []
+  private let changed = DirtySet()
+  /// How many pairs have both markets here and may be traded.
+  private(set) var activeCount = 0
+  /// How many pairs were withdrawn because a text has changed.
+  private(set) var withdrawnCount = 0
+
+  /// Takes all pairs there are; opportunities of others are closed.
+  func setPairs(_ all: [MarketPair], _ engine: Scanner) {
+    for place in engine.board.openPlaces(.crossPlatform) {
+      engine.board.update(FindPlace(.crossPlatform, place), nil, engine)
+    }
+    for book in pairsOfBook.indices where !pairsOfBook[book].isEmpty {
+      pairsOfBook[book] = []
+      engine.index.setWatched(false, book)
+      engine.latency.watch(book, engine)
+    }
+    pairs = all.map { Pair(terms: $0) }
+    pairsOfMarket = [:]
+    for (number, pair) in all.enumerated() {
+      for end in [pair.first, pair.second] {
+        pairsOfMarket[InstrumentID(venue: end.venue, symbol: end.id), default: []].append(number)
+      }
+    }
+    for number in pairs.indices { resolve(number, engine) }
+    recount()
+  }
+
+  /// Watches a book that belongs to a pair.
+  func watch(_ book: BookIndex, _ engine: Scanner) {
+    if book < pairsOfBook.count, !pairsOfBook[book].isEmpty { engine.index.setWatched(true, book) }
+  }
+
+  func marketChanged(_ place: Int, _ engine: Scanner) {
+    guard !pairs.isEmpty else { return }
+    let market = engine.feed.markets[place]
+    guard let numbers = pairsOfMarket[InstrumentID(venue: market.venue, symbol: market.id)] else { return }
+    for number in numbers {
+      resolve(number, engine)
+      look(number, engine)
+    }
+    recount()
+  }
+
+  /// Finds a pair's markets in the feed, and compares their texts with the approved ones.
+  private func resolve(_ number: Int, _ engine: Scanner) {
+    let terms = pairs[number].terms
+    guard let first = engine.feed.marketPlace(terms.first.id, venue: terms.first.venue),
+      let second = engine.feed.marketPlace(terms.second.id, venue: terms.second.venue),
+      engine.feed.marketBooks[first].count == 2, engine.feed.marketBooks[second].count == 2
+    else { return }
+    (pairs[number].first, pairs[number].second) = (first, second)
+    let isApproved = [(terms.first, first), (terms.second, second)].allSatisfy { end, place in
+      end.terms == nil || end.terms == engine.feed.markets[place].termsDigest
+    }
+    if !isApproved, pairs[number].isApproved { engine.count(.termsChanged) }
+    pairs[number].isApproved = isApproved
+    for book in engine.feed.marketBooks[first] + engine.feed.marketBooks[second] {
+      while pairsOfBook.count <= book { pairsOfBook.append([]) }
+      if !pairsOfBook[book].contains(Int32(number)) { pairsOfBook[book].append(Int32(number)) }
+      engine.index.setWatched(true, book)
+    }
+  }
+
+  private func recount() {
+    activeCount = 0
+    withdrawnCount = 0
+    for pair in pairs where pair.first >= 0 {
+      if pair.isApproved { activeCount += 1 } else { withdrawnCount += 1 }
+    }
+  }
+
+  func scan(_ batch: DirtyBatch, _ engine: Scanner) {
+    guard !pairs.isEmpty else { return }
+    for book in batch.books where book < pairsOfBook.count {
+      for number in pairsOfBook[book] { changed.insert(Int(number)) }
+    }
+    for number in changed { look(number, engine) }
+    changed.clear()
+  }
+
+  func scanAll(_ engine: Scanner) {
+    for number in pairs.indices { look(number, engine) }
+  }
+
+  private func look(_ number: Int, _ engine: Scanner) {
+    guard pairs[number].first >= 0 else { return }
+    engine.report(FindPlace(.crossPlatform, number), best(number, engine)) { [self] set in
+      Find(set, legs: legs(number, set.kind, engine))
+    }
+  }
+
+  private func legs(_ number: Int, _ kind: OpportunityKind, _ engine: Scanner) -> [FindLeg] {
+    [leg(number, 0, kind, engine), leg(number, 1, kind, engine)]
+  }
+
+  /// One of the two legs: an outcome of the first market, or its opposite of the second.
+  private func leg(_ number: Int, _ place: Int, _ kind: OpportunityKind, _ engine: Scanner) -> FindLeg {
+    let pair = pairs[number]
+    let outcome = kind == .crossFirst ? 0 : 1
+    let market = place == 0 ? pair.first : pair.second
+    let bought = place == 0 ? outcome : pair.terms.isOpposite ? outcome : 1 - outcome
+    return FindLeg(market: market, outcome: bought, book: engine.feed.marketBooks[market][bought])
+  }
+
+  private func best(_ number: Int, _ engine: Scanner) -> PricedSet? {
+    var best: PricedSet?
+    for kind in [OpportunityKind.crossFirst, .crossSecond] {
+      guard let set = set(number, kind, engine) else { continue }
+      if let known = best, known.profit >= set.profit { continue }
+      best = set
+    }
+    return best
+  }
+
+  private func set(_ number: Int, _ kind: OpportunityKind, _ engine: Scanner) -> PricedSet? {
+    let (left, right) = (leg(number, 0, kind, engine), leg(number, 1, kind, engine))
+    let touches = engine.feed.cache.touches
+    guard touches[left.book].ask + touches[right.book].ask < fixedPointScale else { return nil }
+    guard pairs[number].isApproved else { return engine.skip(.termsChanged) }
+    for leg in [left, right] {
+      guard engine.isTradable(leg.market) else { return engine.skip(.notTradable) }
+      guard engine.isUsable(leg.book, ageMax: engine.options.crossBookAgeMaxNanoseconds) else { return nil }
+      let ask = Price(raw: touches[leg.book].ask)
+      guard survivesGrid(ask, leg, engine) else { return engine.skip(.offGrid) }
+      let fee = engine.index.fees[leg.market].takerFeePerShare(price: ask)
+      guard Int128(fee) * Int128(fixedPointScale) <= Int128(ask.raw) * Int128(engine.options.feeShareMax.raw) else {
+        return engine.skip(.feeTooHigh)
+      }
+    }
+    return engine.withLegs(2, side: .ask) {
+      $0 == 0 ? left : right
+    } body: { books, sides in
+      engine.price(kind, books: books, sides: sides, setValue: .one)
+    }
+  }
+
+  /// Whether a price is on its market's grid, or moves so little on the way there that it means the same.
+  private func survivesGrid(_ price: Price, _ leg: FindLeg, _ engine: Scanner) -> Bool {
+    let market = engine.feed.markets[leg.market]
+    guard let grid = market.grid ?? (market.tick.raw > 0 ? PriceGrid(step: market.tick) : nil) else { return false }
+    // The second outcome is traded at the first one's price from above.
+    let there = leg.outcome == 0 ? grid : grid.complement
+    guard let rounded = there.rounded(price, .up) else { return false }
+    return rounded.raw - price.raw <= engine.options.gridDriftMax.raw
+  }
+}

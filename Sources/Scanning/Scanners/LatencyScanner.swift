@@ -1,0 +1,188 @@
+internal import Bus
+internal import Glibc
+internal import Market
+
+/// Up/down markets of a coin against its spot price (S8): the market's makers are some milliseconds behind the exchanges.
+///
+/// **The model.** A window opens at a price S₀ and pays Up where the coin ends no lower. With the coin now at S, τ
+/// seconds left and the standard deviation σ of its logarithm over one second, the logarithm of the last price is
+/// normally distributed (no drift but that of the exponential, −σ²/2), so
+///
+///     P(Up) = Φ( (ln(S/S₀) − σ²τ/2) / (σ√τ) )
+///
+/// S and S₀ are those of the same exchange; the middle of what the exchanges say of ln(S/S₀) counts. σ comes from the
+/// stream (`Volatility`), and is uncertain: P is taken at the worse of σ·(1 ± k·e), with e its relative standard error and
+/// k the setting `volatility_errors`. It is rounded down to the market's tick. Up is bought where
+/// `P − ask − fee ≥ latency_edge_min`, Down where the same holds of `1 − P`; what would sell YES buys NO.
+///
+/// **When it is real.** Never for certain: the profit is what is expected, and each trade wins 1 or nothing. It is real
+/// on average where the model is, and the book is late.
+///
+/// **When it is not.** A spot price that is stale (then nothing is found: hold), a jump that has ended already, a window
+/// that is settled by a source that differs from the exchanges (Polymarket takes Chainlink's), the last seconds, in which
+/// τ is smaller than the source's own delay (`latency_left_min_s`).
+///
+/// **Example.** BTC opened at 100,000 and is at 100,200 with 400 seconds left; σ is 0.00005, so σ√τ = 0.001 and
+/// ln(S/S₀) = 0.001998: Φ(1.9975) = 0.977. Up asks 0.90 for 100 shares, without a fee: the expected profit is 7.70 for
+/// 100 shares, with P rounded down to 0.977.
+final class LatencyScanner: MarketScanner {
+  private struct Window {
+    var market: Int
+    var coin: Int
+    var opensAt: Timestamp
+    var closesAt: Timestamp
+  }
+
+  private var windows: [Window] = []
+  /// The window of each market, −1 where it has none.
+  private var windowOfMarket: [Int32] = []
+
+  func marketChanged(_ place: Int, _ engine: Scanner) {
+    while windowOfMarket.count <= place { windowOfMarket.append(-1) }
+    let market = engine.feed.markets[place]
+    guard let terms = market.upDown, engine.feed.marketBooks[place].count == 2,
+      let coin = engine.spot.number(of: terms.coin), terms.opensAt.seconds % 60 == 0, terms.closesAt > engine.now,
+      !market.isClosed
+    else { return forget(place, engine) }
+    let window = Window(market: place, coin: coin, opensAt: terms.opensAt, closesAt: terms.closesAt)
+    if windowOfMarket[place] >= 0 {
+      windows[Int(windowOfMarket[place])] = window
+    } else {
+      windowOfMarket[place] = Int32(windows.count)
+      windows.append(window)
+    }
+    for book in engine.feed.marketBooks[place] { engine.index.setWatched(true, book) }
+  }
+
+  /// Watches a book that belongs to a window.
+  func watch(_ book: BookIndex, _ engine: Scanner) {
+    let market = engine.index.market(of: book)
+    if market >= 0, market < windowOfMarket.count, windowOfMarket[market] >= 0 { engine.index.setWatched(true, book) }
+  }
+
+  /// A window is over.
+  private func forget(_ place: Int, _ engine: Scanner) {
+    let number = Int(windowOfMarket[place])
+    guard number >= 0 else { return }
+    engine.board.update(FindPlace(.latency, place), nil, engine)
+    windowOfMarket[place] = -1
+    let last = windows.removeLast()
+    if number < windows.count {
+      windows[number] = last
+      windowOfMarket[last.market] = Int32(number)
+    }
+  }
+
+  func scan(_ batch: DirtyBatch, _ engine: Scanner) {
+    guard !windows.isEmpty else { return }
+    if batch.coins.count > 0 {
+      // A coin's price moves all its windows.
+      for number in windows.indices.reversed() where batch.coins.contains(windows[number].coin) {
+        look(windows[number], engine)
+      }
+    }
+    for book in batch.books {
+      let market = engine.index.market(of: book)
+      guard market >= 0, market < windowOfMarket.count, windowOfMarket[market] >= 0 else { continue }
+      look(windows[Int(windowOfMarket[market])], engine)
+    }
+  }
+
+  func scanAll(_ engine: Scanner) {
+    // From the end: those that are over leave their place to the last one.
+    for number in windows.indices.reversed() {
+      let window = windows[number]
+      look(window, engine)
+      if window.closesAt <= engine.now { forget(window.market, engine) }
+    }
+  }
+
+  private func look(_ window: Window, _ engine: Scanner) {
+    let place = FindPlace(.latency, window.market)
+    let left = window.closesAt.nanoseconds(since: engine.now)
+    guard engine.now >= window.opensAt, left >= engine.options.latencyLeftMinNanoseconds else {
+      engine.board.update(place, nil, engine)
+      return
+    }
+    guard let (set, chance, source) = best(window, secondsLeft: Double(left) / 1e9, engine) else {
+      engine.board.update(place, nil, engine)
+      return
+    }
+    engine.report(place, set) { set in
+      let outcome = set.kind == .latencyUp ? 0 : 1
+      var find = Find(
+        set,
+        legs: [
+          FindLeg(
+            market: window.market, outcome: outcome, book: engine.feed.marketBooks[window.market][outcome])
+        ])
+      find.probability = Double(chance.raw) / Double(fixedPointScale)
+      find.markSource = source
+      return find
+    }
+  }
+
+  private func best(
+    _ window: Window, secondsLeft: Double, _ engine: Scanner
+  ) -> (set: PricedSet, chance: Price, source: String)? {
+    let books = engine.feed.marketBooks[window.market]
+    let touches = engine.feed.cache.touches
+    // Neither side is offered for less than it could be worth at best.
+    guard touches[books[0]].ask < fixedPointScale || touches[books[1]].ask < fixedPointScale else { return nil }
+    let move: SpotBoard.Move
+    do throws(SpotBoard.Missing) {
+      move = try engine.spot.move(of: window.coin, since: window.opensAt, now: engine.now)
+    } catch {
+      switch error {
+      case .price: return engine.skip(.spotPriceMissing)
+      case .openingPrice: return engine.skip(.openingPriceMissing)
+      case .volatility: return engine.skip(.volatilityUnknown)
+      }
+    }
+    for outcome in 0..<2 {
+      let chance = self.chance(outcome, move, secondsLeft: secondsLeft, window.market, engine)
+      let edge = engine.options.latencyEdgeMin
+      guard touches[books[outcome]].ask + edge.raw < chance.raw else { continue }
+      guard engine.isTradable(window.market) else { return engine.skip(.notTradable) }
+      guard engine.isUsable(books[outcome], ageMax: engine.options.bookAgeMaxNanoseconds) else { return nil }
+      let leg = FindLeg(market: window.market, outcome: outcome, book: books[outcome])
+      let set = engine.withLegs(1, side: .ask) { _ in
+        leg
+      } body: { books, sides in
+        engine.price(
+          outcome == 0 ? .latencyUp : .latencyDown, books: books, sides: sides, setValue: chance, edge: edge)
+      }
+      if let set { return (set, chance, move.source) }
+    }
+    return nil
+  }
+
+  /// How likely an outcome is, at the worse end of what the volatility may be; rounded down to the tick.
+  private func chance(
+    _ outcome: Int, _ move: SpotBoard.Move, secondsLeft: Double, _ market: Int, _ engine: Scanner
+  ) -> Price {
+    let doubt = min(0.9, engine.options.volatilityErrors * move.relativeError)
+    let calm = LatencyModel.chance(outcome, move.logReturn, move.perRootSecond * (1 - doubt), secondsLeft)
+    let wild = LatencyModel.chance(outcome, move.logReturn, move.perRootSecond * (1 + doubt), secondsLeft)
+    let least = min(calm, wild)
+    let step = max(1, engine.feed.markets[market].tick.raw)
+    let raw = Int64(max(0, min(1, least)) * Double(fixedPointScale))
+    return Price(raw: raw - raw % step)
+  }
+}
+
+/// The probability model of up/down windows.
+enum LatencyModel {
+  /// How likely Up (0) or Down (1) is.
+  ///
+  /// - Parameters:
+  ///   - outcome: 0 for Up, 1 for Down.
+  ///   - logReturn: the logarithm of the price now ÷ the price at the opening.
+  ///   - perRootSecond: the standard deviation of the logarithm over one second; above zero.
+  ///   - secondsLeft: until the window closes; above zero.
+  static func chance(_ outcome: Int, _ logReturn: Double, _ perRootSecond: Double, _ secondsLeft: Double) -> Double {
+    let spread = perRootSecond * secondsLeft.squareRoot()
+    let score = (logReturn - spread * spread / 2) / spread
+    return NormalDistribution.cumulative(outcome == 0 ? score : -score)
+  }
+}
