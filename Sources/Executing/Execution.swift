@@ -54,6 +54,10 @@ public struct ExecutionReport: Hashable, Sendable {
   public var unwindLoss: Money
   /// All fees.
   public var fees: Money
+  /// What was paid for shares that are kept and whose payout is not certain.
+  public var openCost = Money.zero
+  /// The event against which that counts; nil where nothing was.
+  public var openEvent: String?
 }
 
 /// Orders that undo the surplus of an execution: made from its real fills alone.
@@ -284,6 +288,10 @@ public struct Execution: Sendable {
     } else {
       // What the sets are worth is not known: only the loss is.
       report.result = -report.unwindLoss
+      if [.crossPlatform, .latency, .spike].contains(strategy), sets.raw > 0, !isSale {
+        report.openCost = legs.indices.reduce(Money.zero) { $0 + cost($1, of: sets) }
+        report.openEvent = events.min()
+      }
     }
     return report
   }

@@ -200,6 +200,7 @@ public final class ExecutionDesk {
     count(report.outcome.rawValue)
     executions[id] = nil
     portfolio.release(id)
+    if let event = report.openEvent { portfolio.addOpen(report.openCost, event: event) }
     for market in markets.removeValue(forKey: id) ?? [] {
       portfolio.mergeSets(of: market, aheadSeconds: options.mergeAheadSeconds, now: now.time)
     }

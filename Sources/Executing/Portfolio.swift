@@ -27,6 +27,7 @@ public struct Portfolio: Sendable {
   public private(set) var positions: [InstrumentID: Position] = [:]
   /// Positions that an unwind could not sell: their cost by event.
   private var stuck: [String: Money] = [:]
+  private var open: [String: Money] = [:]
   private var reservations: [UInt64: Reservation] = [:]
 
   /// An account with cash alone.
@@ -76,6 +77,7 @@ public struct Portfolio: Sendable {
 
   /// Pays out a resolved market: its shares become what their outcomes pay.
   public mutating func settle(_ market: PredictionMarket) {
+    open["\(market.venue.rawValue)/\(market.eventID)"] = nil
     guard let payouts = market.payouts, payouts.count == market.outcomes.count else { return }
     for (outcome, payout) in zip(market.outcomes, payouts) {
       let instrument = InstrumentID(venue: market.venue, symbol: outcome.token)
@@ -114,21 +116,34 @@ public struct Portfolio: Sendable {
   /// Adds one stuck position.
   mutating func addStuck(_ cost: Money, event: String) { stuck[event] = (stuck[event] ?? .zero) + cost }
 
+  /// Counts what was paid for shares whose payout is not certain against its event, until the event settles.
+  mutating func addOpen(_ cost: Money, event: String) { open[event] = (open[event] ?? .zero) + cost }
+
   /// Cash that no execution was promised.
   public var availableCash: Money { reservations.values.reduce(cash) { $0 - $1.amount } }
 
-  /// What is at risk: in flight and stuck.
+  /// What is at risk: in flight, stuck, and held without a certain payout.
   public var exposure: Money {
-    stuck.values.reduce(reservations.values.reduce(Money.zero) { $0 + $1.amount }) { $0 + $1 }
+    open.values.reduce(stuck.values.reduce(reservations.values.reduce(Money.zero) { $0 + $1.amount }, +), +)
   }
 
   /// What is at risk in one event.
   public func exposure(ofEvent event: String) -> Money {
-    reservations.values.filter { $0.events.contains(event) }.reduce(stuck[event] ?? .zero) { $0 + $1.amount }
+    let held = (stuck[event] ?? .zero) + (open[event] ?? .zero)
+    return reservations.values.filter { $0.events.contains(event) }.reduce(held) { $0 + $1.amount }
   }
 
+  /// What cash and shares have cost: what a share of the bankroll is a share of.
+  public var bankroll: Money { positions.values.reduce(cash) { $0 + $1.cost } }
+
   /// The first limit that leaves no room at all, and the room under the tightest one.
-  func room(events: Set<String>, options: ExecutorOptions) -> (amount: Money, limit: Rejection.ExposureLimit) {
+  /// - Parameters:
+  ///   - events: the events that it touches.
+  ///   - kelly: the share of the bankroll that it may get; nil where its payout is certain.
+  ///   - options: the limits.
+  func room(
+    events: Set<String>, kelly: Double?, options: ExecutorOptions
+  ) -> (amount: Money, limit: Rejection.ExposureLimit) {
     var tightest: (amount: Money, limit: Rejection.ExposureLimit) = (options.opportunityExposureMax, .opportunity)
     for event in events {
       let left = options.eventExposureMax - exposure(ofEvent: event)
@@ -137,6 +152,10 @@ public struct Portfolio: Sendable {
     let total = options.exposureMax - exposure
     if total < tightest.amount { tightest = (total, .total) }
     if availableCash < tightest.amount { tightest = (availableCash, .cash) }
+    if let kelly {
+      let share = Money(raw: Int64(Double(max(0, bankroll.raw)) * max(0, min(1, kelly))))
+      if share < tightest.amount { tightest = (share, .kelly) }
+    }
     return tightest
   }
 }

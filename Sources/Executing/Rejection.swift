@@ -10,6 +10,8 @@ public enum Rejection: Error, Hashable, Sendable, CustomStringConvertible {
   case journalUnavailable
   /// The scanner says that it is gone.
   case closed
+  /// The scanner shows it and says that it must not be executed.
+  case held(HoldReason)
   /// It was executed before.
   case alreadyExecuted
   /// Another execution in the same event is under way.
@@ -45,7 +47,7 @@ public enum Rejection: Error, Hashable, Sendable, CustomStringConvertible {
 
   /// Which limit of exposure leaves no room.
   public enum ExposureLimit: String, Sendable {
-    case opportunity, event, total, cash
+    case opportunity, event, total, cash, kelly
   }
 
   /// The name under which it is counted.
@@ -55,6 +57,7 @@ public enum Rejection: Error, Hashable, Sendable, CustomStringConvertible {
     case .breakerOpen: "breaker_open"
     case .journalUnavailable: "journal_unavailable"
     case .closed: "closed"
+    case .held(let reason): "held_\(reason.name)"
     case .alreadyExecuted: "already_executed"
     case .eventBusy: "event_busy"
     case .expired: "expired"
@@ -77,7 +80,8 @@ public enum Rejection: Error, Hashable, Sendable, CustomStringConvertible {
   /// The name, and the figures behind it.
   public var description: String {
     switch self {
-    case .killSwitch, .breakerOpen, .journalUnavailable, .closed, .alreadyExecuted, .incompleteSet, .exposure: name
+    case .killSwitch, .breakerOpen, .journalUnavailable, .closed, .held, .alreadyExecuted, .incompleteSet, .exposure:
+      name
     case .eventBusy(let event): "\(name): \(event)"
     case .expired(let age, let limit): "\(name): \(age) ms old, limit \(limit) ms"
     case .tooManyLegs(let count, let limit): "\(name): \(count), limit \(limit)"

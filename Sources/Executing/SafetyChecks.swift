@@ -94,7 +94,8 @@ public enum SafetyChecks {
     let inventory = try sizing.inventory(context.portfolio)
     var quantity = min(opportunity.quantity, inventory.quantityMax)
     quantity = sizing.floored(min(quantity, try sizing.depth(quantity)))
-    let room = context.portfolio.room(events: events, options: context.options)
+    let room = context.portfolio.room(
+      events: events, kelly: opportunity.probability < 1 ? opportunity.score.kelly : nil, options: context.options)
     quantity = try sizing.affordable(quantity, room: room, needsSplit: inventory.needsSplit)
     let sweeps = try sizing.sweeps(quantity)
     let profit = try sizing.checkEdge(sweeps, quantity)
@@ -113,6 +114,7 @@ public enum SafetyChecks {
     if context.isBreakerOpen { throw .breakerOpen }
     if !context.canJournal { throw .journalUnavailable }
     if opportunity.state == .closed { throw .closed }
+    if let reason = opportunity.hold { throw .held(reason) }
     if context.executed.contains(opportunity.id) { throw .alreadyExecuted }
     let age = now.nanoseconds(since: opportunity.updatedAt)
     let limit = context.options.ttlNanoseconds(of: opportunity.strategy)

@@ -117,7 +117,8 @@ final class MarketIndex {
   /// - Parameters:
   ///   - place: its place in the feed.
   ///   - feed: the feed.
-  func update(_ place: Int, from feed: BookFeed) {
+  /// - Returns: the event that it has left, where the venue has moved it to another one.
+  func update(_ place: Int, from feed: BookFeed) -> Int? {
     let market = feed.markets[place]
     let books = feed.marketBooks[place]
     markets.grow(to: place + 1)
@@ -126,7 +127,7 @@ final class MarketIndex {
       endsAt.append(Int64.max)
     }
     let event = eventNumber(market)
-    leave(place, unless: event)
+    let left = leave(place, for: event, feed)
     markets[place].event = Int32(event)
     markets[place].isOpen = !market.isClosed && market.isAcceptingOrders && !market.isPlaceholder
     fees[place] = market.fees
@@ -150,6 +151,7 @@ final class MarketIndex {
       negRiskEvents.append(event)
     }
     if events[event].isNegRisk { addUp(event, feed) }
+    return left
   }
 
   private func eventNumber(_ market: PredictionMarket) -> Int {
@@ -163,11 +165,13 @@ final class MarketIndex {
   }
 
   /// A market that the venue has moved to another event is no outcome of the old one.
-  private func leave(_ place: Int, unless event: Int) {
+  private func leave(_ place: Int, for event: Int, _ feed: BookFeed) -> Int? {
     let old = Int(markets[place].event)
-    guard old >= 0, old != event else { return }
+    guard old >= 0, old != event else { return nil }
     events[old].markets.removeAll { $0 == place }
     for book in [markets[place].yes, markets[place].no] where book >= 0 { watches[Int(book)].event = -1 }
+    if events[old].isNegRisk { addUp(old, feed) }
+    return old
   }
 
   /// Whether an outcome is resolved to NO, so that it pays nothing and is no leg.

@@ -20,6 +20,9 @@ public final class Scanner {
   /// When the present scan began.
   public private(set) var now = Timestamp(nanoseconds: 0)
 
+  /// How often the full scan found an event's sums that were not what its books say: must stay 0.
+  public var driftedSumCount: UInt64 { index.driftedSumCount }
+
   let index = MarketIndex()
   /// The trades of each book.
   private(set) var activity: TradeActivity
@@ -46,7 +49,7 @@ public final class Scanner {
 
   /// Takes a market that is new or has changed; its finds are looked at again.
   public func marketChanged(_ place: Int) {
-    index.update(place, from: feed)
+    if let left = index.update(place, from: feed) { batch.events.insert(left) }
     for scanner in scanners { scanner.marketChanged(place, self) }
     batch.markets.insert(place)
     batch.events.insert(Int(index.markets[place].event))

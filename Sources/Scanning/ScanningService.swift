@@ -205,6 +205,7 @@ public final class ScanningService {
       "trades": Int64(tradeCount),
       "tickers": Int64(tickerCount),
       "scans": Int64(scanner.scannedCount),
+      "event_sums_drifted": Int64(scanner.driftedSumCount),
       "opportunities_open": Int64(scanner.board.openCount),
       "opportunities_opened": Int64(scanner.board.openedCount),
     ]

@@ -2,6 +2,5 @@ import Daemon
 import Scanning
 
 runProcess {
-  let context = try WorkerContext.load(defaultName: "scanner")
-  try ScanningService(context: context).run()
+  try runScanner(try WorkerContext.load(defaultName: "scanner"))
 }

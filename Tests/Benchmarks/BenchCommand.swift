@@ -31,6 +31,7 @@ struct BenchCommand {
     (JSONBenchmark.names, JSONBenchmark.run),
     (BookBenchmark.names, BookBenchmark.run),
     (ScanBenchmark.names, ScanBenchmark.run),
+    (ScanGrowthBenchmark.names, ScanGrowthBenchmark.run),
     (IngestBenchmark.names, IngestBenchmark.run),
     (PipelineBenchmark.names, PipelineBenchmark.run),
     (RestartBenchmark.names, RestartBenchmark.run),

@@ -34,6 +34,7 @@ enum ScanBenchmark {
       guard let results = bench.floors.results("scan_bench", [bench.floors.build, "40"]) else { continue }
       for (place, name) in floorNames.enumerated() { results[name].map { floor[place].append($0) } }
     }
+    remarkPython(bench, ours)
     let units = ["us/scan", "us/scan", "ns/event"]
     let open = scanner.board.openCount
     return names.indices.filter { bench.wants(names[$0]) }.map { place in
@@ -42,6 +43,21 @@ enum ScanBenchmark {
         note:
           "\(MarketCorpus.marketCount) markets, \(open) with a find, \(fixed(allocations[place], 2)) allocations each; "
           + "floor C \(floorNames[place])")
+    }
+  }
+
+  /// How much slower the same scan is in plain Python over objects.
+  private static func remarkPython(_ bench: Bench, _ ours: [[Double]]) {
+    guard let directory = bench.floors.directory,
+      let child = try? Child(
+        ["/usr/bin/env", "python3", "\(directory)/limits/scan/scan_bench.py", bench.floors.build, "1"])
+    else { return }
+    let (text, isGood) = child.finish(seconds: 120)
+    guard isGood else { return bench.remark("no figures of plain Python: \(text.prefix(200))") }
+    let results = Floors.parse(text)
+    for (place, name) in ["filter full", "vwap full", "filter dirty"].enumerated() {
+      guard let python = results[name] else { continue }
+      bench.remark("plain Python needs \(fixed(python / median(ours[place]), 0)) times as long for \(names[place])")
     }
   }
 
@@ -70,9 +86,10 @@ final class LoadedScanner {
 
   init(_ corpus: MarketCorpus, _ bench: Bench) throws {
     // The floor's walk has no least profit and no largest size.
-    let options = ScannerOptions(
-      minimumProfit: .zero, quantityMax: Quantity(units: 1_000_000), suspiciousReturn: 10,
-      suspiciousTradeAgeMaxNanoseconds: 1, bookAgeMaxNanoseconds: 3_600_000_000_000)
+    var options = ScannerOptions()
+    options.minimumProfit = .zero
+    options.quantityMax = Quantity(units: 1_000_000)
+    options.bookAgeMaxNanoseconds = 3_600_000_000_000
     scanner = Scanner(feed: feed, options: options, board: OpportunityBoard(epoch: 1))
     publisher = try Publisher(name: "ingestor-scan", runDirectory: bench.directory)
     subscriber = try Subscriber(name: "scan", topics: [Topic.market, Topic.book])

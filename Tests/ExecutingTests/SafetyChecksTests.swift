@@ -36,7 +36,7 @@ import Testing
         == .expired(ageMilliseconds: 2001, limitMilliseconds: 2000))
     #expect(rejection(now: start.advanced(byNanoseconds: -limit - 1))?.name == "expired")
     var spike = binaryBuy()
-    spike.strategy = .spike
+    spike.kind = .spike
     #expect(rejection(spike, now: start.advanced(byNanoseconds: 500_000_000)) == nil)
     #expect(rejection(spike, now: start.advanced(byNanoseconds: 500_000_001))?.name == "expired")
   }

@@ -10,7 +10,7 @@ public enum BulkheadTool {
   public static let version = "0.1.0"
 
   static let commands: [Command] = [
-    .run, .status, .start, .stop, .restart, .scale, .shutdown, .tail, .opportunities, .orders, .fills, .trades,
+    .run, .status, .start, .stop, .restart, .scale, .shutdown, .tail, .scan, .opportunities, .orders, .fills, .trades,
     .candles, .positions, .profit, .health, .dashboard, .simulator, .config, .decode, .help, .version,
   ]
 

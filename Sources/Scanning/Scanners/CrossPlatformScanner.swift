@@ -85,7 +85,9 @@ final class CrossPlatformScanner: MarketScanner {
     else { return }
     (pairs[number].first, pairs[number].second) = (first, second)
     let isApproved = [(terms.first, first), (terms.second, second)].allSatisfy { end, place in
-      end.terms == nil || end.terms == engine.feed.markets[place].termsDigest
+      // A text that nobody knows is none that somebody has approved.
+      let digest = engine.feed.markets[place].termsDigest
+      return end.terms == nil || digest != 0 && end.terms == digest
     }
     if !isApproved, pairs[number].isApproved { engine.count(.termsChanged) }
     pairs[number].isApproved = isApproved

@@ -36,6 +36,8 @@ final class LatencyScanner: MarketScanner {
   private var windows: [Window] = []
   /// The window of each market, −1 where it has none.
   private var windowOfMarket: [Int32] = []
+  /// The markets of a batch, each once.
+  private let changed = DirtySet()
 
   func marketChanged(_ place: Int, _ engine: Scanner) {
     while windowOfMarket.count <= place { windowOfMarket.append(-1) }
@@ -77,15 +79,14 @@ final class LatencyScanner: MarketScanner {
     guard !windows.isEmpty else { return }
     if batch.coins.count > 0 {
       // A coin's price moves all its windows.
-      for number in windows.indices.reversed() where batch.coins.contains(windows[number].coin) {
-        look(windows[number], engine)
-      }
+      for window in windows where batch.coins.contains(window.coin) { changed.insert(window.market) }
     }
     for book in batch.books {
       let market = engine.index.market(of: book)
-      guard market >= 0, market < windowOfMarket.count, windowOfMarket[market] >= 0 else { continue }
-      look(windows[Int(windowOfMarket[market])], engine)
+      if market >= 0, market < windowOfMarket.count, windowOfMarket[market] >= 0 { changed.insert(market) }
     }
+    for market in changed { look(windows[Int(windowOfMarket[market])], engine) }
+    changed.clear()
   }
 
   func scanAll(_ engine: Scanner) {

@@ -1,0 +1,185 @@
+import Glibc
+import Market
+import TestSupport
+import Testing
+
+@testable import Scanning
+
+/// Up/down markets against spot prices.
+struct LatencyTests {
+  /// A market whose window opened ten minutes ago and closes in five, with exchanges whose prices were watched.
+  final class World {
+    let stage: Stage
+    let market: Int
+    let opensAt: Timestamp
+    private let symbols: [(Venue, String)] = [(.binance, "BTCUSDT"), (.coinbase, "BTC-USD"), (.kraken, "BTC/USD")]
+
+    init(errors: Double = 0, samplesMin: Int64 = 2, rate: String = "0", left: Int64 = 400) throws {
+      stage = try Stage(bookAgeSeconds: 100_000) {
+        $0.volatilityErrors = errors
+        $0.volatilitySamplesMin = samplesMin
+        $0.minimumProfit = .zero
+        $0.activityWindowNanoseconds = 1_000_000_000
+      }
+      let start = Timestamp(nanoseconds: stage.now.nanoseconds / 60_000_000_000 * 60_000_000_000)
+      opensAt = start
+      let closesAt = start.advanced(bySeconds: 900)
+      stage.now = closesAt.advanced(bySeconds: -left)
+      market = try stage.add(rate: rate) {
+        $0.upDown = UpDownTerms(coin: "BTC", opensAt: start, closesAt: closesAt)
+        $0.endsAt = closesAt
+        $0.tick = Price(raw: 100_000)
+      }
+    }
+
+    func ticker(_ dollars: Double, at time: Timestamp, venues: Range<Int> = 0..<3) {
+      for (number, symbol) in symbols.enumerated() where venues.contains(number) {
+        // Each exchange has a price of its own, by a constant factor.
+        let price = Price(raw: Int64(dollars * (1 + 0.0003 * Double(number)) * 1e8))
+        let level = Level(price: price, quantity: Quantity(units: 1))
+        stage.scanner.tickerChanged(
+          Ticker(
+            instrument: InstrumentID(venue: symbol.0, symbol: symbol.1), bid: level, ask: level, time: time),
+          now: max(stage.now, time))
+      }
+    }
+
+    func candle(open: Double, close: Double, start: Timestamp, venues: Range<Int> = 0..<3) {
+      for (number, symbol) in symbols.enumerated() where venues.contains(number) {
+        func price(_ dollars: Double) -> Price { Price(raw: Int64(dollars * (1 + 0.0003 * Double(number)) * 1e8)) }
+        stage.scanner.candleClosed(
+          Candle(
+            start: start, periodSeconds: 60, open: price(open), high: price(max(open, close)),
+            low: price(min(open, close)), close: price(close), volume: Volume(raw: 0), isClosed: true),
+          of: InstrumentID(venue: symbol.0, symbol: symbol.1))
+      }
+    }
+
+    /// Prices of ten minutes that go up and down by the same each minute, so that the root mean square is known.
+    func watch(base: Double, minuteReturn: Double) {
+      let now = stage.now
+      for second in stride(from: Int64(-600), through: -2, by: 1) {
+        let minute = (second + 6000) / 60
+        ticker(base * (minute % 2 == 0 ? 1 : exp(minuteReturn)), at: now.advanced(bySeconds: second))
+      }
+    }
+  }
+
+  @Test func `the worked example: two standard deviations up, Up at 0.90`() throws {
+    let world = try World()
+    // Over each minute 0.00005 · √60.
+    world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
+    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
+    world.ticker(100_200, at: world.stage.now)
+    try world.stage.set(world.market, 0, asks: [("0.90", "100")])
+    let found = try #require(world.stage.only())
+    #expect(found.kind == .latencyUp)
+    #expect(found.payout == (try Money("97.7")))
+    #expect(found.cost == (try Money("90")))
+    #expect(found.probability == 0.977)
+    #expect(found.markSource == "binance")
+    // (0.977 − 0.90) / (1 − 0.90), a quarter of it.
+    #expect(abs(found.score.kelly - 0.77 / 4) < 1e-9)
+  }
+
+  @Test func `where Up is unlikely, Down is bought, never Up sold`() throws {
+    let world = try World()
+    world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
+    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
+    world.ticker(99_800, at: world.stage.now)
+    try world.stage.set(world.market, 0, bids: [("0.20", "100")])
+    #expect(world.stage.scan().isEmpty)
+    try world.stage.set(world.market, 1, asks: [("0.80", "100")])
+    let found = try #require(world.stage.only())
+    #expect(found.kind == .latencyDown && found.legs.map(\.side) == [.buy])
+    #expect(found.legs[0].instrument.symbol.hasSuffix("-no"))
+  }
+
+  @Test func `the fee and the least edge decide which levels are bought`() throws {
+    let world = try World(rate: "0.07")
+    world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
+    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
+    world.ticker(100_200, at: world.stage.now)
+    // 0.94 + 0.07 · 0.94 · 0.06 = 0.94395 leaves 0.033; 0.945 + 0.00364 leaves 0.0284, less than 0.03.
+    try world.stage.set(world.market, 0, asks: [("0.94", "10"), ("0.945", "10")])
+    #expect(try world.stage.only()?.legs[0].quantity == Quantity("10"))
+    try world.stage.set(world.market, 0, asks: [("0.945", "10")])
+    #expect(world.stage.scan().map(\.state) == [.closed])
+  }
+
+  @Test func `doubt about the volatility counts against us`() throws {
+    let world = try World(errors: 2)
+    world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
+    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
+    world.ticker(100_200, at: world.stage.now)
+    try world.stage.set(world.market, 0, asks: [("0.50", "100")])
+    let found = try #require(world.stage.only())
+    #expect(found.probability < 0.95 && found.probability > 0.8)
+  }
+
+  @Test func `what is not known is a reason to hold, each counted`() throws {
+    let world = try World()
+    let skips = { world.stage.scanner.skips }
+    try world.stage.set(world.market, 0, asks: [("0.10", "100")])
+    #expect(world.stage.scan().isEmpty)
+    #expect(skips()[.spotPriceMissing] == 1)
+    world.ticker(100_000, at: world.stage.now)
+    #expect(world.stage.scan().isEmpty)
+    #expect(skips()[.openingPriceMissing] == 1)
+    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
+    world.ticker(100_001, at: world.stage.now)
+    #expect(world.stage.scan().isEmpty)
+    #expect(skips()[.volatilityUnknown] == 1)
+  }
+
+  @Test func `a spot price that is stale closes what rests on it`() throws {
+    let world = try World()
+    world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
+    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
+    world.ticker(100_200, at: world.stage.now)
+    try world.stage.set(world.market, 0, asks: [("0.90", "100")])
+    #expect(world.stage.only() != nil)
+    world.stage.now = world.stage.now.advanced(bySeconds: 3)
+    // One exchange alone is not enough.
+    world.ticker(100_200, at: world.stage.now, venues: 0..<1)
+    world.stage.scanner.scanAll(now: world.stage.now)
+    #expect(world.stage.scanner.board.openCount == 0)
+    #expect(world.stage.scanner.skips[.spotPriceMissing] > 0)
+  }
+
+  @Test func `in the last seconds nothing is bought`() throws {
+    let world = try World(left: 9)
+    world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
+    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
+    world.ticker(100_200, at: world.stage.now)
+    try world.stage.set(world.market, 0, asks: [("0.50", "100")])
+    #expect(world.stage.scan().isEmpty)
+  }
+
+  @Test func `exchanges that differ by a constant say the same`() throws {
+    let world = try World()
+    world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
+    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
+    world.ticker(100_200, at: world.stage.now)
+    let number = world.stage.scanner.spot.number(of: "BTC")
+    let coin = try #require(number)
+    let move = try world.stage.scanner.spot.move(of: coin, since: world.opensAt, now: world.stage.now)
+    #expect(abs(move.logReturn - log(1.002)) < 1e-9)
+    #expect(abs(move.perRootSecond / 0.00005 - 1) < 0.02)
+  }
+
+  @Test func `a window that is over is forgotten`() throws {
+    let world = try World()
+    world.stage.now = world.opensAt.advanced(bySeconds: 901)
+    world.stage.scanner.scanAll(now: world.stage.now)
+    world.stage.change(world.market) { $0.isClosed = true }
+    #expect(world.stage.scan().isEmpty)
+  }
+
+  @Test(arguments: [
+    (0.0, 0.5), (1.0, 0.841_344_746), (-1.0, 0.158_655_254), (1.96, 0.975_002_105), (-3.0, 0.001_349_898),
+  ])
+  func `the normal distribution`(value: Double, expected: Double) {
+    #expect(abs(NormalDistribution.cumulative(value) - expected) < 1e-9)
+  }
+}
