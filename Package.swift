@@ -120,7 +120,7 @@ let checks: [Target] = [
   tests(
     "IngestingTests",
     ["Ingesting", "ManualTime", "Resilience", "Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
-  tests("ScanningTests", ["Scanning", "Bus", "Market", "Daemon"]),
+  tests("ScanningTests", ["Scanning", "Web", "Bus", "Market", "Daemon"]),
   tests("ExecutingTests", ["Executing", "Store", "Bus", "Market", "Daemon"]),
   tests("SettlingTests", ["Settling", "Store", "Venues", "Web", "Bus", "Market", "Daemon"]),
   tests("SupervisingTests", ["Supervising", "Web", "Bus", "Market", "Daemon"]),

@@ -36,6 +36,21 @@ import Testing
     #expect(desk.portfolio.exposure == .zero && desk.inFlightCount == 0 && desk.nextDue == nil)
   }
 
+  @Test func `what is kept without a certain payout counts against its event until that settles`() throws {
+    let desk = ExecutionDesk(options: ExecutorOptions())
+    let books = binaryBooks()
+    var chance = opportunity(
+      [leg(.buy, "m-yes", limit: "0.40", "100", notional: "40")], kind: .latencyUp, payout: "60", cost: "40")
+    chance.probability = 0.6
+    chance.score.kelly = 0.1
+    _ = try execute(desk, chance, books)
+    #expect(desk.portfolio.exposure == money("40") && desk.portfolio.bankroll == money("10000"))
+    var market = try #require(books.market("m", venue: .polymarket))
+    market.payouts = [.one, .zero]
+    desk.settled(market)
+    #expect(desk.portfolio.exposure == .zero && desk.portfolio.cash == money("10060"))
+  }
+
   @Test func `the books are looked at after the latency, not before`() throws {
     let desk = ExecutionDesk(options: ExecutorOptions())
     let books = binaryBooks()

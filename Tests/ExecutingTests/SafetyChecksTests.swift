@@ -98,6 +98,25 @@ import Testing
     #expect(check("0.4191") == .edgeGone(expected: money("3.8"), found: money("1.89")))
   }
 
+  @Test(arguments: HoldReason.allCases)
+  func `what the scanner holds is not executed`(reason: HoldReason) {
+    var held = binaryBuy()
+    held.hold = reason
+    #expect(rejection(held) == .held(reason))
+  }
+
+  @Test func `what is not certain gets its share of the bankroll, and no more`() throws {
+    let books = binaryBooks()
+    var chance = opportunity(
+      [leg(.buy, "m-yes", limit: "0.40", "100", notional: "40")], kind: .latencyUp, payout: "60", cost: "40")
+    chance.probability = 0.6
+    // 0.2 % of 10,000 are 20 dollars: 50 shares at 0.40.
+    chance.score.kelly = 0.002
+    #expect(try approve(chance, books).get().quantity == quantity("50"))
+    chance.score.kelly = 0
+    #expect(rejection(chance, books) == .exposure(.kelly))
+  }
+
   @Test func `fees count against the edge`() {
     // 100 · 0.07 · 0.4 · 0.6 = 1.68 alone leaves less than half of 3.80.
     let books = binaryBooks(fees: FeeSchedule(rate: price("0.07"), exponent: 1, takerOnly: true))

@@ -114,7 +114,7 @@ private enum MessageScores {
     let file = try directory.configure()
     let scanner = try Scanner(
       runDirectory: directory.path + "/run",
-      opportunities: [try opportunity(1, cost: 99, found: noon), try opportunity(2, cost: 90, found: noon)],
+      opportunities: [try opportunity(1, cost: 90, found: noon), try opportunity(2, cost: 99, found: noon)],
       endsSnapshot: true)
     defer { scanner.stop() }
     let json = try bulkhead(["opportunities", "--json", "-c", file])
@@ -122,7 +122,7 @@ private enum MessageScores {
     let rows = Array(try JSONDocument(json.output).root.elements)
     #expect(rows.map { $0["profit"]?.numberText } == ["10", "1"])
     let table = try bulkhead(["opportunities", "--limit", "1", "-c", file])
-    #expect(table.output.split(separator: "\n").count == 4, "\(table.output)")
+    #expect(table.output.split(separator: "\n").count == 5, "\(table.output)")
 
     let health = try bulkhead(["health", "--json", "-c", file])
     #expect(health.status == 0, "\(health.errors)")

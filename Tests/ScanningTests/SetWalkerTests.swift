@@ -45,7 +45,7 @@ struct SetWalkerTests {
   func `the size is where the marginal set stops paying`(isSell: Bool) {
     var random = SeededRandom(seed: isSell ? 10 : 11)
     var found = 0
-    for _ in 0..<10_000 {
+    for _ in 0..<100_000 {
       let legs = (0..<Int.random(in: 2...4, using: &random)).map { _ in
         levels(isSell, hundredths: true, &random)
       }
@@ -96,7 +96,7 @@ struct SetWalkerTests {
 
   @Test func `sizes are whole hundredths and never more than the books hold`() {
     var random = SeededRandom(seed: 12)
-    for _ in 0..<10_000 {
+    for _ in 0..<100_000 {
       let legs = (0..<Int.random(in: 2...4, using: &random)).map { _ in
         levels(false, hundredths: false, &random)
       }

@@ -158,4 +158,15 @@ struct WorkedExamplesTests {
     for _ in 0..<200 { try stage.set(try stage.add(event: "e"), 0, bids: [("0.001", "10")]) }
     #expect(stage.scan().isEmpty)
   }
+
+  @Test func `converting NO of three of four outcomes`() throws {
+    let stage = try Stage()
+    let markets = try (0..<4).map { _ in try stage.add(event: "e") }
+    for (market, ask) in zip(markets, ["0.60", "0.62", "0.70"]) { try stage.set(market, 1, asks: [(ask, "100")]) }
+    try stage.set(markets[3], 0, asks: [("0.99", "1")])
+    // 100 · (0.60 + 0.62 + 0.70) = 192; at most one of the three loses, so 100 sets pay 200.
+    try expect(
+      stage.only(), .negRisk, side: .buy, quantity: "100", payout: "200", cost: "192",
+      limits: ["0.60", "0.62", "0.70"], fees: ["0", "0", "0"])
+  }
 }

@@ -3,18 +3,7 @@ internal import Market
 
 /// YES and NO of one market: together they pay exactly 1 (S4).
 ///
-/// Buy both where `ask(YES) + ask(NO) + fees < 1`; split 1 into a set and sell both where
-/// `bid(YES) + bid(NO) − fees > 1`.
-///
-/// **When it is real.** Where the two books are separate orders of different people. The two books of a Polymarket
-/// market mirror each other, and so do those of Kalshi: there it is real only while the mirror is momentarily broken, so
-/// both books must be live and have changed lately (S3a). Their depth is never added: each leg is swept in its own book.
-///
-/// **When it is not.** A book that stands still because its stream does; a market past its end, whose last orders nobody
-/// takes any more; a price that nobody trades at (a return above `suspicious_return` needs a trade).
-///
-/// **Example.** YES asks 100 at 0.40, NO asks 60 at 0.55 and 100 at 0.58, no fees. 60 sets cost 0.95 each and 40 more
-/// 0.98 each: 100 sets for 96.20, which pay 100: profit 3.80.
+/// `Scanning.docc/Binary.md` has the formula, when it is real and when not, and an example that is also a test.
 final class BinaryScanner: MarketScanner {
   func scan(_ batch: DirtyBatch, _ engine: Scanner) {
     for place in batch.markets { look(place, engine) }

@@ -3,21 +3,7 @@ internal import Market
 
 /// One outcome on one venue, its opposite on another: together they pay exactly 1 (S6).
 ///
-/// Both directions: buy the first outcome here and its opposite there where `ask + ask + fees < 1`, or the second
-/// outcome here and its opposite there. Legs have equal shares, never equal dollars, each swept in its own book.
-///
-/// **When it is real.** Where both markets are decided by the same question, in the same way, at the same time: a person
-/// has compared the texts and approved them (`bulkhead matches`). An approval holds for these texts alone; when one of
-/// them changes, it is withdrawn, and the pair is scanned no more until a person has looked again.
-///
-/// **When it is not.** Titles that are alike and ask different things; different sources or void rules; a fee that is
-/// more than a fifth of a contract's price, so that the price says little; a price that is not on the venue's grid and
-/// would move more than half a cent when it is put there. The capital is locked until both have resolved: the profit is
-/// weighed against that.
-///
-/// **Example.** Polymarket's YES asks 0.46 for 200 shares, without a fee; the NO of the same question at Kalshi asks
-/// 0.50 for 150, with a fee of 0.07 · 0.5 · 0.5 = 0.0175 a contract. 150 sets cost 69 + 75 + 2.63 = 146.63 and pay 150:
-/// profit 3.37.
+/// `Scanning.docc/CrossPlatform.md` has the formula, when it is real and when not, and an example that is also a test.
 final class CrossPlatformScanner: MarketScanner {
   private struct Pair {
     var terms: MarketPair

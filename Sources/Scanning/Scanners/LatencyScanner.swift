@@ -4,27 +4,7 @@ internal import Market
 
 /// Up/down markets of a coin against its spot price (S8): the market's makers are some milliseconds behind the exchanges.
 ///
-/// **The model.** A window opens at a price S₀ and pays Up where the coin ends no lower. With the coin now at S, τ
-/// seconds left and the standard deviation σ of its logarithm over one second, the logarithm of the last price is
-/// normally distributed (no drift but that of the exponential, −σ²/2), so
-///
-///     P(Up) = Φ( (ln(S/S₀) − σ²τ/2) / (σ√τ) )
-///
-/// S and S₀ are those of the same exchange; the middle of what the exchanges say of ln(S/S₀) counts. σ comes from the
-/// stream (`Volatility`), and is uncertain: P is taken at the worse of σ·(1 ± k·e), with e its relative standard error and
-/// k the setting `volatility_errors`. It is rounded down to the market's tick. Up is bought where
-/// `P − ask − fee ≥ latency_edge_min`, Down where the same holds of `1 − P`; what would sell YES buys NO.
-///
-/// **When it is real.** Never for certain: the profit is what is expected, and each trade wins 1 or nothing. It is real
-/// on average where the model is, and the book is late.
-///
-/// **When it is not.** A spot price that is stale (then nothing is found: hold), a jump that has ended already, a window
-/// that is settled by a source that differs from the exchanges (Polymarket takes Chainlink's), the last seconds, in which
-/// τ is smaller than the source's own delay (`latency_left_min_s`).
-///
-/// **Example.** BTC opened at 100,000 and is at 100,200 with 400 seconds left; σ is 0.00005, so σ√τ = 0.001 and
-/// ln(S/S₀) = 0.001998: Φ(1.9975) = 0.977. Up asks 0.90 for 100 shares, without a fee: the expected profit is 7.70 for
-/// 100 shares, with P rounded down to 0.977.
+/// `Scanning.docc/Latency.md` has the formula, when it is real and when not, and an example that is also a test.
 final class LatencyScanner: MarketScanner {
   private struct Window {
     var market: Int

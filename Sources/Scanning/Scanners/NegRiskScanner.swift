@@ -3,27 +3,7 @@ internal import Market
 
 /// All outcomes of a neg-risk event: exactly one of them pays 1 (S5).
 ///
-/// - **Buy YES of all** where `Σ ask(YES) + fees < 1`: one of them pays 1.
-/// - **Sell YES of all** where `Σ bid(YES) − fees > 1`: a full set of YES costs 1 to make (split each market, convert all
-///   NO but keep the collateral).
-/// - **Convert**: buy NO of k outcomes where `Σ ask(NO) + fees < k − 1`: at most one of the k loses, and the venue's
-///   adapter turns k NO into k − 1 dollars and the YES of all others. An outcome belongs to the best choice exactly if
-///   its NO costs less than 1 with its fee. Books that mirror each other show the last two together; the better one is
-///   reported.
-///
-/// **When it is real.** Where the event's outcomes are all there, exclude each other, and one of them must come true:
-/// Polymarket's neg-risk events. Kalshi's mutually exclusive events need not have a winner, so they are none of this.
-///
-/// **When it is not.** An event whose set of outcomes is open (augmented, a placeholder, "other") is left out: an
-/// outcome that is not listed yet may win. So is one of which an outcome is missing here. Placeholders show an ask of 1,
-/// which is no price. An outcome that is already resolved to NO pays nothing and is no leg; one that is resolved to YES
-/// ends the event.
-///
-/// **Example.** Three outcomes ask 0.30, 0.33 and 0.32 with 50 shares each, no fees: 50 sets cost 47.50 and pay 50:
-/// profit 2.50.
-///
-/// **Example of a conversion.** NO of three of four outcomes ask 0.60, 0.62 and 0.70 with 100 shares each, the fourth
-/// 1.00, no fees: 100 sets cost 192 and pay 200: profit 8.
+/// `Scanning.docc/NegRisk.md` has the formula, when it is real and when not, and an example that is also a test.
 final class NegRiskScanner: MarketScanner {
   func scan(_ batch: DirtyBatch, _ engine: Scanner) {
     for place in batch.events where engine.index.events[place].isNegRisk { look(place, engine) }

@@ -3,24 +3,7 @@ internal import Market
 
 /// A jump of the trade price that the book has not followed (S9): asks that stand below what was just paid.
 ///
-/// A trade is a spike where all of this holds:
-///
-/// - it is of now by its own time, not older than `spike_window_s`, whatever the venue calls recent (I4);
-/// - it has a size, and that is at least `spike_size_min` shares (I5);
-/// - its price is at least `spike_trigger`, and at least `spike_jump` above the lowest trade of the window before it;
-/// - the best bid is no farther than `spike_deviation_max` from it (I6): the market confirms it.
-///
-/// A trade of one outcome at p is one of the other at 1 − p: where it would sell YES it buys NO. For `spike_life_ms` after
-/// the trade, all that is offered below the trade's price, fees and the least edge included, is bought.
-///
-/// **When it is real.** Never for certain: the trade's price is what somebody has paid, not what the outcome pays. It is
-/// real where news has come and a maker's orders are late.
-///
-/// **When it is not.** A trade that is reported late; a slip of one buyer, which no bid follows; a market that has jumped
-/// back within the window.
-///
-/// **Example.** An outcome was traded at 0.80; 60 shares trade at 0.96, the best bid is 0.90, and 100 shares are still
-/// asked at 0.93, without a fee: 100 shares for 93 are worth 96 at the price that was paid: profit 3.
+/// `Scanning.docc/Spike.md` has the formula, when it is real and when not, and an example that is also a test.
 final class SpikeScanner: MarketScanner {
   /// The lowest trade price of a book, in two halves of the window.
   private struct Lows {
