@@ -74,6 +74,7 @@ let libraries: [Target] = [
 
   // Floor 3
   room("Venues", ["CSimdJSON", "CBotan", "Web", "Resilience", "Market", "Daemon"]),
+  room("Matching", ["Web", "Market", "Daemon"]),
 
   // Floor 4
   hotRoom("Ingesting", ["Venues", "Web", "Bus", "Store", "Resilience", "Market", "Daemon"]),
@@ -117,6 +118,7 @@ let checks: [Target] = [
   tests("ResilienceTests", ["Resilience", "ManualTime", "Market"]),
   tests("StoreTests", ["Store", "Market", "Daemon"]),
   tests("VenuesTests", ["Venues", "CBotan", "CSimdJSON", "Web", "Market", "Daemon"]),
+  tests("MatchingTests", ["Matching", "Market", "Daemon"]),
   tests(
     "IngestingTests",
     ["Ingesting", "ManualTime", "Resilience", "Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
