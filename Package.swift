@@ -78,12 +78,12 @@ let libraries: [Target] = [
 
   // Floor 4
   hotRoom("Ingesting", ["Venues", "Web", "Bus", "Store", "Resilience", "Market", "Daemon"]),
-  hotRoom("Scanning", ["Bus", "Market", "Daemon"]),
+  hotRoom("Scanning", ["Matching", "Bus", "Market", "Daemon"]),
   room("Executing", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
   room("Settling", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
   room("Supervising", ["CLinux", "Web", "Bus", "Market", "Daemon"]),
   room("Simulating", ["CBotan", "CZlib", "Web", "Bus", "Market", "Daemon"]),
-  room("Presenting", ["CLinux", "Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
+  room("Presenting", ["CLinux", "Matching", "Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
 ]
 
 let executables: [Target] = [
@@ -106,8 +106,8 @@ let checks: [Target] = [
   .executableTarget(
     name: "Benchmarks",
     dependencies: [
-      "Allocations", "ManualTime", "CBotan", "CLinux", "Ingesting", "Resilience", "Venues", "Web", "Bus", "Scanning",
-      "Market", "Daemon",
+      "Allocations", "ManualTime", "CBotan", "CLinux", "Ingesting", "Resilience", "Matching", "Venues", "Web", "Bus",
+      "Scanning", "Market", "Daemon",
     ],
     path: "Tests/Benchmarks", swiftSettings: swift + [.unsafeFlags(["-enforce-exclusivity=unchecked"])],
     linkerSettings: selfContained),
@@ -127,7 +127,7 @@ let checks: [Target] = [
   tests("SettlingTests", ["Settling", "Store", "Venues", "Web", "Bus", "Market", "Daemon"]),
   tests("SupervisingTests", ["Supervising", "Web", "Bus", "Market", "Daemon"]),
   tests("SimulatingTests", ["Simulating", "Web", "Bus", "Market", "Daemon"]),
-  tests("PresentingTests", ["Presenting", "Web", "Bus", "Store", "Market", "Daemon"]),
+  tests("PresentingTests", ["Presenting", "Matching", "Web", "Bus", "Store", "Market", "Daemon"]),
   tests("SystemTests", ["Bus", "Venues", "Web", "Store", "Market", "Daemon"]),
 ]
 

@@ -40,6 +40,33 @@ public enum MatchRejection: String, CaseIterable, Sendable, Codable {
   case score
 }
 
+extension MatchRejection {
+  /// For people.
+  public var meaning: String {
+    switch self {
+    case .notBinary: "one of them has not two outcomes"
+    case .years: "different years"
+    case .dates: "different days or months"
+    case .deadline: "by or before a day, and on, during or after it"
+    case .hours: "different times of day"
+    case .closeTimes: "they close too far apart"
+    case .keywords: "only one says how it is decided"
+    case .strikes: "different amounts or thresholds"
+    case .numbers: "different numbers"
+    case .ordinals: "different places in an order"
+    case .romanNumerals: "different Roman numerals"
+    case .directions: "above, below, at least, at most or between"
+    case .teams: "different teams or leagues"
+    case .negation: "only one denies"
+    case .order: "who does it and whom it is done to are not in the same order"
+    case .words: "a word that only one of them says"
+    case .polarity: "which outcomes pay together is not clear"
+    case .voidRules: "different rules for what is called off"
+    case .score: "titles not alike enough"
+    }
+  }
+}
+
 /// What came of comparing two markets.
 public struct MatchVerdict: Hashable, Sendable {
   /// How alike the titles are in one form (RapidFuzz's `token_set_ratio` without what is compared by rules), 0 to 100.

@@ -1,4 +1,4 @@
-internal import Daemon
+public import Daemon
 public import Market
 
 /// How the outcomes of a matched pair stand to each other.
@@ -166,25 +166,40 @@ public struct VerifiedMatches: Sendable {
   public func withdrawal(
     of pair: MatchedPair, _ polymarket: PredictionMarket?, _ kalshi: PredictionMarket?
   ) -> WithdrawalReason? {
-    guard let polymarket else { return .polymarketUnlisted }
-    guard let kalshi else { return .kalshiUnlisted }
-    guard polymarket.outcomes.count == 2, kalshi.outcomes.count == 2 else { return .notBinary }
-    let digests = [pair.polymarketTerms, pair.kalshiTerms, polymarket.termsDigest, kalshi.termsDigest]
-    guard digests.allSatisfy({ $0 != 0 }) else { return .termsUnknown }
-    if polymarket.termsDigest != pair.polymarketTerms { return .polymarketTermsChanged }
-    if kalshi.termsDigest != pair.kalshiTerms { return .kalshiTermsChanged }
+    if let polymarket, let kalshi, polymarket.outcomes.count != 2 || kalshi.outcomes.count != 2 { return .notBinary }
+    return withdrawal(of: pair, polymarketTerms: polymarket?.termsDigest, kalshiTerms: kalshi?.termsDigest)
+  }
+
+  /// Why an approval does not hold for two markets with these digests; nil where it holds.
+  /// - Parameters:
+  ///   - pair: the approval.
+  ///   - polymarketTerms: nil where the market is not listed.
+  ///   - kalshiTerms: likewise.
+  public func withdrawal(
+    of pair: MatchedPair, polymarketTerms: UInt64?, kalshiTerms: UInt64?
+  ) -> WithdrawalReason? {
+    guard let polymarketTerms else { return .polymarketUnlisted }
+    guard let kalshiTerms else { return .kalshiUnlisted }
+    guard ![pair.polymarketTerms, pair.kalshiTerms, polymarketTerms, kalshiTerms].contains(0) else {
+      return .termsUnknown
+    }
+    if polymarketTerms != pair.polymarketTerms { return .polymarketTermsChanged }
+    if kalshiTerms != pair.kalshiTerms { return .kalshiTermsChanged }
     return nil
   }
 }
 
 /// A file of matches that cannot be read or written.
-public struct VerifiedMatchesError: Error, Hashable, Sendable, CustomStringConvertible {
+public struct VerifiedMatchesError: ExitStatusError, Hashable, CustomStringConvertible {
   /// The file.
   public let file: String
   /// The field, such as `matches[3].polarity`; empty where it is the file itself.
   public let field: String
   /// What is wrong.
   public let problem: String
+
+  /// A file that people write is configuration.
+  public var exitStatus: ExitStatus { .misconfigured }
 
   /// `FILE: matches[3].polarity: expected …`.
   public var description: String { field.isEmpty ? "\(file): \(problem)" : "\(file): \(field): \(problem)" }
