@@ -74,15 +74,16 @@ let libraries: [Target] = [
 
   // Floor 3
   room("Venues", ["CSimdJSON", "CBotan", "Web", "Resilience", "Market", "Daemon"]),
+  room("Matching", ["Web", "Market", "Daemon"]),
 
   // Floor 4
   hotRoom("Ingesting", ["Venues", "Web", "Bus", "Store", "Resilience", "Market", "Daemon"]),
-  hotRoom("Scanning", ["Venues", "Bus", "Market", "Daemon"]),
+  hotRoom("Scanning", ["Matching", "Venues", "Web", "Bus", "Market", "Daemon"]),
   room("Executing", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
   room("Settling", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
   room("Supervising", ["CLinux", "Web", "Bus", "Market", "Daemon"]),
   room("Simulating", ["CBotan", "CZlib", "Web", "Bus", "Market", "Daemon"]),
-  room("Presenting", ["CLinux", "Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
+  room("Presenting", ["CLinux", "Matching", "Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
 ]
 
 let executables: [Target] = [
@@ -105,8 +106,8 @@ let checks: [Target] = [
   .executableTarget(
     name: "Benchmarks",
     dependencies: [
-      "Allocations", "ManualTime", "CBotan", "CLinux", "Ingesting", "Resilience", "Venues", "Web", "Bus", "Scanning",
-      "Market", "Daemon",
+      "Allocations", "ManualTime", "CBotan", "CLinux", "Ingesting", "Resilience", "Matching", "Venues", "Web", "Bus",
+      "Scanning", "Market", "Daemon",
     ],
     path: "Tests/Benchmarks", swiftSettings: swift + [.unsafeFlags(["-enforce-exclusivity=unchecked"])],
     linkerSettings: selfContained),
@@ -117,6 +118,7 @@ let checks: [Target] = [
   tests("ResilienceTests", ["Resilience", "ManualTime", "Market"]),
   tests("StoreTests", ["Store", "Market", "Daemon"]),
   tests("VenuesTests", ["Venues", "CBotan", "CSimdJSON", "Web", "Market", "Daemon"]),
+  tests("MatchingTests", ["Matching", "Market", "Daemon"]),
   tests(
     "IngestingTests",
     ["Ingesting", "ManualTime", "Resilience", "Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
@@ -125,7 +127,7 @@ let checks: [Target] = [
   tests("SettlingTests", ["Settling", "Store", "Venues", "Web", "Bus", "Market", "Daemon"]),
   tests("SupervisingTests", ["Supervising", "Web", "Bus", "Market", "Daemon"]),
   tests("SimulatingTests", ["Simulating", "Web", "Bus", "Market", "Daemon"]),
-  tests("PresentingTests", ["Presenting", "Web", "Bus", "Store", "Market", "Daemon"]),
+  tests("PresentingTests", ["Presenting", "Matching", "Web", "Bus", "Store", "Market", "Daemon"]),
   tests("SystemTests", ["Bus", "Venues", "Web", "Store", "Market", "Daemon"]),
 ]
 

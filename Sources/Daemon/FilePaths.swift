@@ -93,8 +93,11 @@ public func readFile(_ path: String, sizeMax: Int) throws(SystemError) -> [UInt8
 ///   - bytes: what the file shall hold.
 ///   - path: the file; its directory must be there.
 ///   - mode: its permissions.
+///   - isDurable: whether the new file also outlives a loss of power once this has returned (`fsync`).
 /// - Throws: `SystemError`. The corresponding C function is `rename`.
-public func writeFileAtomically(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(SystemError) {
+public func writeFileAtomically(
+  _ bytes: [UInt8], to path: String, mode: UInt32 = 0o644, isDurable: Bool = false
+) throws(SystemError) {
   let temporary = "\(path).\(getpid()).new"
   let flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC
   let descriptor = try systemCall("open \(temporary)") { bh_open(temporary, flags, mode) }
@@ -110,10 +113,22 @@ public func writeFileAtomically(_ bytes: [UInt8], to path: String, mode: UInt32 
     }
     written += count
   }
+  // Before the name: a file that has its name and not its bytes is the one thing that nobody may see.
+  if isDurable, fsync(descriptor) != 0 {
+    let error = SystemError.last("fsync \(temporary)")
+    close(descriptor)
+    unlink(temporary)
+    throw error
+  }
   close(descriptor)
   guard rename(temporary, path) == 0 else {
     let error = SystemError.last("rename \(path)")
     unlink(temporary)
     throw error
   }
+  guard isDurable else { return }
+  let directory = FilePaths.directory(of: path)
+  let folder = try systemCall("open \(directory)") { bh_open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) }
+  defer { close(folder) }
+  try systemCall("fsync \(directory)") { fsync(folder) }
 }

@@ -18,6 +18,9 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The error that the last C call of this thread left in `errno`.
   public static func last(_ operation: String) -> SystemError { SystemError(operation, code: errno) }
 
+  /// Whether it says that there is no such file.
+  public var isMissingFile: Bool { code == ENOENT }
+
   /// `operation: text of the error`.
   public var description: String { "\(operation): \(String(cString: strerror(code)))" }
 }

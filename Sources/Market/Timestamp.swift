@@ -118,7 +118,8 @@ public struct CivilTime: Sendable {
     millisecond = Int(rest / 1_000_000 % 1000)
   }
 
-  static func days(year: Int, month: Int, day: Int) -> Int {
+  /// The days from 1970-01-01 to a day.
+  public static func days(year: Int, month: Int, day: Int) -> Int {
     let shiftedYear = month <= 2 ? year - 1 : year
     let era = (shiftedYear >= 0 ? shiftedYear : shiftedYear - 399) / 400
     let yearOfEra = shiftedYear - era * 400

@@ -103,6 +103,28 @@ extension HistoryStore {
           open_until BIGINT NOT NULL
         )
         """,
-      ])
+      ]),
+    Migration(
+      2, "how markets are decided",
+      [
+        // The names of the outcomes are separated by U+001F; the digest is 16 hexadecimal digits.
+        """
+        CREATE TABLE market_terms (
+          venue TEXT NOT NULL,
+          id TEXT NOT NULL,
+          event_id TEXT NOT NULL,
+          title TEXT NOT NULL,
+          subtitle TEXT NOT NULL,
+          strike TEXT NOT NULL,
+          rules TEXT NOT NULL,
+          source TEXT NOT NULL,
+          closes_at BIGINT,
+          outcomes TEXT NOT NULL,
+          digest TEXT NOT NULL,
+          updated_at BIGINT NOT NULL,
+          PRIMARY KEY (venue, id)
+        )
+        """
+      ]),
   ]
 }

@@ -38,6 +38,7 @@ public final class HistoryStore {
       var changed = 0
       for candle in batch.candles { changed += try write(candle) }
       for market in batch.markets { changed += try write(market, at: batch.time) }
+      for terms in batch.terms { changed += try write(terms, at: batch.time) }
       if !batch.markets.isEmpty { try summarise(eventsOf: batch.markets, at: batch.time) }
       changed += try write(batch.trades)
       changed += try write(fetched: batch.fetchedTrades)
@@ -150,6 +151,8 @@ public struct HistoryBatch: Sendable {
   public var candles: [StoredCandle] = []
   /// Markets as they are now; their tokens and events follow from them.
   public var markets: [PredictionMarket] = []
+  /// What says how markets are decided, as it is now.
+  public var terms: [MarketTerms] = []
   /// Trades; equal ones in one batch are different trades, the same in two batches are one.
   public var trades: [Trade] = []
   /// Trades that REST told: as many of a second as are not stored yet are stored.
@@ -166,7 +169,7 @@ public struct HistoryBatch: Sendable {
 
   /// Whether there is nothing to write.
   public var isEmpty: Bool {
-    candles.isEmpty && markets.isEmpty && trades.isEmpty && fetchedTrades.isEmpty && watermarks.isEmpty
+    candles.isEmpty && markets.isEmpty && terms.isEmpty && trades.isEmpty && fetchedTrades.isEmpty && watermarks.isEmpty
       && breakers.isEmpty
   }
 }

@@ -145,6 +145,7 @@ extension HistoryWriter.State {
     batch.time = max(batch.time, newer.time)
     batch.candles += newer.candles
     batch.markets += newer.markets
+    batch.terms += newer.terms
     let room = max(0, tradesMax - counters.waiting)
     let some = newer.trades.prefix(room)
     let fetched = newer.fetchedTrades.prefix(room - some.count)

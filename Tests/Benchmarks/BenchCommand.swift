@@ -37,6 +37,7 @@ struct BenchCommand {
     (RestartBenchmark.names, RestartBenchmark.run),
     (SupervisorBenchmark.names, SupervisorBenchmark.run),
     (ResilienceBenchmark.names, ResilienceBenchmark.run),
+    (MatchBenchmark.names, MatchBenchmark.run),
   ]
 
   /// Measures and prints.

@@ -45,6 +45,8 @@ import Venues
     whole.payouts = [try Price("0.5"), try Price("0.5")]
     whole.upDown = UpDownTerms(
       coin: "BTC", opensAt: Timestamp(nanoseconds: 1), closesAt: Timestamp(nanoseconds: 2))
+    whole.termsDigest = .max
+    whole.dayVolume = try Money("1234.5")
     #expect(kept(whole) == whole)
     whole.isClosed = true
     #expect(kept(whole) == whole)
@@ -57,5 +59,32 @@ import Venues
     #expect(!books.market(0).isClosed && books.market(0).isAcceptingOrders)
     #expect(books.sweepMissing(listed: [], BookBatch()) == [0])
     #expect(books.market(0).isClosed && !books.market(0).isAcceptingOrders)
+  }
+}
+
+/// When a market is announced anew for what was traded in it.
+@Suite struct DayVolumeTests {
+  private func changes(_ volumes: [String]) throws -> [Bool] {
+    let books = PolymarketBooks(verifiesHash: false, tradeAge: TradeAgeFilter(ageMaxSeconds: 300))
+    let kalshi = KalshiMarkets(tradeAge: TradeAgeFilter(ageMaxSeconds: 300))
+    return try volumes.map { volume in
+      var market = PredictionMarket(
+        venue: .polymarket, id: "1", eventID: "2", question: "?",
+        outcomes: ["3", "4"].map { Outcome(token: $0, name: $0) }, tick: try Price("0.01"))
+      market.dayVolume = try Money(volume)
+      let first = books.adopt(market, BookBatch()).change
+      let second = kalshi.adopt(KalshiMarket(market: market, grid: PriceGrid(step: market.tick)), BookBatch()).change
+      #expect(first == second, "\(volume)")
+      #expect(books.market(0).dayVolume == kalshi.entries[0].market.dayVolume)
+      return first != .same
+    }
+  }
+
+  @Test func `a volume is news when it has changed by a quarter of what was told, and by ten dollars`() throws {
+    #expect(
+      try changes(["1000", "1100", "1249", "1250", "1500", "937", "0"]) == [
+        true, false, false, true, false, true, true,
+      ])
+    #expect(try changes(["0", "9", "10", "19", "20"]) == [true, false, true, false, true])
   }
 }

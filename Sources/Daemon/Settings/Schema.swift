@@ -5,7 +5,7 @@ public enum Schema {
   /// The workers' settings: what `Settings` answers.
   public static let workers: [SettingDefinition] =
     bulkhead + bus + polymarket + kalshi + binance + coinbase + kraken + okx + bybit + coingecko + candles + scanner
-    + executor + settler + simulator + dashboard
+    + matching + executor + settler + simulator + dashboard
 
   /// The supervisor's own: supervisord's sections, and ours that add to them.
   public static let supervision: [SettingDefinition] = supervisord + programs + supervisionExtras

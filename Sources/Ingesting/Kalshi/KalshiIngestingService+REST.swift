@@ -4,11 +4,15 @@ internal import Venues
 
 extension KalshiIngestingService {
   var listing: @Sendable () async throws(VenueError) -> CatalogueListing<KalshiMarket> {
-    let rest = self.rest
+    let (rest, terms) = (rest, history.terms)
     return { () async throws(VenueError) in
       let listing = try await rest.events(status: "open")
+      var markets = listing.events.flatMap(\.markets)
+      terms.take(markets.map(\.terms))
+      // The texts are not kept beside the books.
+      for index in markets.indices { markets[index].rules = [] }
       return CatalogueListing(
-        markets: listing.events.flatMap(\.markets), rejected: listing.rejected, pageCount: listing.pageCount)
+        markets: markets, rejected: listing.rejected, pageCount: listing.pageCount)
     }
   }
 

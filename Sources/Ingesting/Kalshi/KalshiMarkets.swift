@@ -70,7 +70,7 @@ package final class KalshiMarkets {
   package func adopt(
     _ listed: KalshiMarket, term: UInt64 = 0, _ batch: BookBatch
   ) -> (place: Int, change: MarketChange) {
-    let market = listed.market
+    var market = listed.market
     guard let place = places[market.id] else {
       let place = entries.count
       var entry = Entry(market: market, grid: listed.grid)
@@ -99,6 +99,7 @@ package final class KalshiMarkets {
     }
     let known = entries[place].market
     entries[place].grid = listed.grid
+    if !market.dayVolume.isNews(after: known.dayVolume) { market.dayVolume = known.dayVolume }
     guard market != known, !(known.isClosed && !market.isClosed) else { return (place, .same) }
     entries[place].market = market
     if market.isClosed {
@@ -227,6 +228,7 @@ package final class KalshiMarkets {
       metadataChanged = true
       guard let place = ownedPlace(of: lifecycle.ticker), let grid = lifecycle.grid else { return }
       entries[place].grid = grid
+      entries[place].market.grid = grid == PriceGrid(step: grid.finestStep) ? nil : grid
       guard grid.finestStep != entries[place].market.tick else { return }
       entries[place].market.tick = grid.finestStep
       setTick(grid.finestStep, place, batch)

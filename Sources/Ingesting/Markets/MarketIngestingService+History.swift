@@ -6,6 +6,8 @@ internal import Venues
 /// What of the markets' past is written and read again: markets, tokens, trades, and how far they were read (D2).
 struct HistoryDesk {
   let writer: HistoryWriter
+  /// Takes what says how markets are decided, from the threads that read listings.
+  let terms: TermsKeeper
   /// How far this process has processed its trades.
   let subject: WatermarkSubject
   /// The places of the markets that are to be written, oldest change first.
@@ -33,6 +35,7 @@ struct HistoryDesk {
       Log.error("the watermark cannot be read", ["venue": loop.venue.rawValue, "problem": "\(error)"])
     }
     writer = try HistoryWriter(path: path)
+    terms = TermsKeeper(loop.venue, writer, path: path)
     if let watermark { Log.info("trades were read before", ["venue": loop.venue.rawValue, "until": "\(watermark)"]) }
   }
 

@@ -9,6 +9,7 @@ struct PackedListing: ListedMarket {
   let isClosed: Bool
   let endsAt: Timestamp?
   let outcomeCount: Int
+  let dayVolume: Money
   let packed: PackedMarket
 
   init(_ market: PredictionMarket) {
@@ -18,6 +19,7 @@ struct PackedListing: ListedMarket {
     isClosed = market.isClosed
     endsAt = market.endsAt
     outcomeCount = market.outcomes.count
+    dayVolume = market.dayVolume
     packed = PackedMarket(market)
   }
 }

@@ -4,7 +4,7 @@ internal import Market
 /// Markets of the catalogue in about 250 bytes each, one behind the other, where their plain form takes a kilobyte: tens
 /// of thousands are kept, and few are looked at.
 ///
-/// Long ids of digits take half a byte for each. The tick is kept apart: it changes while the rest stays.
+/// Long ids of digits take half a byte for each. The tick and the day's volume are kept apart: they change while the rest stays.
 struct PackedMarkets {
   /// Where a market lies.
   struct Place {
@@ -106,6 +106,7 @@ struct PackedMarket: Sendable {
     rest.id = ""
     rest.eventID = ""
     rest.tick = .zero
+    rest.dayVolume = .zero
     for index in rest.outcomes.indices { rest.outcomes[index].token = "" }
     MarketMessage(market: rest, books: []).encode(writer)
     bytes = Array(writer.written)

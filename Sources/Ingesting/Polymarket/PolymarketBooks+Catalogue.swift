@@ -16,6 +16,8 @@ extension PolymarketBooks {
     var tick: Price
     /// The tick that the catalogue last said.
     var listedTick: Price
+    /// The day's volume that was told last.
+    var dayVolume: Money
     var endsAt: Timestamp?
     var isClosed: Bool
     /// Whether it was closed because two listings did not name it, rather than by the venue's word.
@@ -35,6 +37,7 @@ extension PolymarketBooks {
   package func market(_ place: Int) -> PredictionMarket {
     let entry = entries[place]
     var market = packed.market(entry.packed, tick: entry.tick)
+    market.dayVolume = entry.dayVolume
     guard entry.isMissing else { return market }
     market.isClosed = true
     market.isAcceptingOrders = false
@@ -57,7 +60,8 @@ extension PolymarketBooks {
       let place = entries.count
       entries.append(
         Entry(
-          packed: packed.add(listed.packed), tick: listed.tick, listedTick: listed.tick, endsAt: listed.endsAt,
+          packed: packed.add(listed.packed), tick: listed.tick, listedTick: listed.tick,
+          dayVolume: listed.dayVolume, endsAt: listed.endsAt,
           isClosed: listed.isClosed, term: term))
       index.add(listed.id, at: place)
       ownedCount += 1
@@ -72,7 +76,9 @@ extension PolymarketBooks {
     // The stream tells of a new tick at once; the catalogue follows later.
     let tick = listed.tick == entries[place].listedTick ? knownTick : listed.tick
     entries[place].listedTick = listed.tick
-    guard tick != knownTick || !packed.isSame(entries[place].packed, listed.packed), !wasClosed || listed.isClosed
+    guard
+      tick != knownTick || !packed.isSame(entries[place].packed, listed.packed)
+        || listed.dayVolume.isNews(after: entries[place].dayVolume), !wasClosed || listed.isClosed
     else {
       return (place, .same)
     }
@@ -96,6 +102,7 @@ extension PolymarketBooks {
   func list(_ listed: PackedListing, at place: Int) {
     entries[place].packed = packed.replace(entries[place].packed, listed.packed)
     entries[place].listedTick = listed.tick
+    entries[place].dayVolume = listed.dayVolume
     entries[place].endsAt = listed.endsAt
     entries[place].isClosed = listed.isClosed
     guard packed.isWasteful else { return }

@@ -4,8 +4,9 @@ internal import Venues
 
 extension PolymarketIngestingService {
   var listing: @Sendable () async throws(VenueError) -> CatalogueListing<PackedListing> {
-    let rest = self.rest
-    return { () async throws(VenueError) in
+    var rest = self.rest
+    rest.takeTerms = history.terms.take
+    return { [rest] () async throws(VenueError) in
       let listing = try await rest.markets()
       return CatalogueListing(
         markets: listing.markets.map { PackedListing($0) }, rejected: listing.rejected, pageCount: listing.pageCount)

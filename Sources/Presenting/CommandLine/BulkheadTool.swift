@@ -1,4 +1,5 @@
 public import Daemon
+internal import Matching
 
 #if canImport(Glibc)
   internal import Glibc
@@ -10,8 +11,8 @@ public enum BulkheadTool {
   public static let version = "0.1.0"
 
   static let commands: [Command] = [
-    .run, .status, .start, .stop, .restart, .scale, .shutdown, .tail, .scan, .opportunities, .orders, .fills, .trades,
-    .candles, .positions, .profit, .health, .dashboard, .simulator, .config, .decode, .help, .version,
+    .run, .status, .start, .stop, .restart, .scale, .shutdown, .tail, .scan, .opportunities, .matches, .orders, .fills,
+    .trades, .candles, .positions, .profit, .health, .dashboard, .simulator, .config, .decode, .help, .version,
   ]
 
   /// Runs one command, and prints what it answers.
@@ -38,19 +39,22 @@ public enum BulkheadTool {
 
   private static func answer(_ invocation: Invocation, _ environment: [String: String]) throws -> String {
     if invocation.has("-h") { return help(of: invocation.command) }
-    if let text = withoutSettings(invocation) { return text }
+    if let text = try withoutSettings(invocation, environment) { return text }
     let path = invocation.value("-c") ?? environment["BULKHEAD_CONF"] ?? "supervisor.conf"
     let settings = try Settings.load(path: path, environment: environment)
     return try invocation.command.run(ToolContext(invocation, settings: settings, environment: environment))
   }
 
-  /// Help and version need no configuration.
-  private static func withoutSettings(_ invocation: Invocation) -> String? {
+  /// Help, version and the comparison of two titles need no configuration.
+  private static func withoutSettings(_ invocation: Invocation, _ environment: [String: String]) throws -> String? {
     switch invocation.command.name {
     case "help":
       guard let name = invocation.operands.first else { return overview }
       return commands.first { $0.name == name }.map(help) ?? overview
     case "version": return "bulkhead \(version)\n"
+    case "matches" where invocation.operands.first == "try":
+      let isConfigured = invocation.value("-c") != nil || environment["BULKHEAD_CONF"] != nil
+      return isConfigured ? nil : try MatchTrial(invocation).text(limits: MatchLimits())
     default: return nil
     }
   }

@@ -29,8 +29,8 @@ extension Decoding {
     },
     Kind("events") { (wire, _, body) throws(VenueError) in
       try markets("events", wire, body) { row throws(WireProblem) in
-        let (markets, rejected) = try PolymarketGamma.parseEvent(row)
-        return (markets, rejected)
+        let event = try PolymarketGamma.parseEvent(row)
+        return (event.markets, event.rejected)
       }
     },
     document(.polymarket, "clob_market", aliases: ["clob_market"]) { (wire, _) throws(WireProblem) in

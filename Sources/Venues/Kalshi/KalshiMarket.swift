@@ -52,6 +52,18 @@ public struct KalshiMarket: Hashable, Sendable {
   public var settlementValue: Price?
   /// The rules, first and second part.
   public var rules: [String]
+  /// What tells it from the event's other markets, such as `$74,300 or above`.
+  public var subtitle = ""
+
+  /// What says how it is decided, as it was listed.
+  public var terms: MarketTerms {
+    let strike = [strikeType, floorStrike, capStrike].compactMap(\.self).filter { !$0.isEmpty }
+    return MarketTerms(
+      venue: .kalshi, id: market.id, eventID: market.eventID, title: market.question, subtitle: subtitle,
+      strike: strike.joined(separator: " "), rules: rules.filter { !$0.isEmpty }.joined(separator: "\n\n"),
+      closesAt: market.endsAt, outcomes: market.outcomes.map(\.name)
+    ).sealed()
+  }
 
   /// What NO's best bid is: the best offer of YES, turned round.
   public var noBid: Level? { yesAsk.map { Level(price: $0.price.complement, quantity: $0.quantity) } }

@@ -44,17 +44,23 @@ enum KalshiMarketParser {
       common.payouts = [settlement, settlement.complement]
       common.winner = common.payouts?.firstIndex(of: .one)
     }
-    return KalshiMarket(
+    let volume24h = try wire.optionalCount("volume_24h_fp")
+    common.dayVolume = Money(raw: volume24h?.raw ?? 0)
+    if grid != PriceGrid(step: grid.finestStep) { common.grid = grid }
+    var market = KalshiMarket(
       market: common, status: status, grid: grid, yesBid: try quote(wire, "yes_bid", "no_ask"),
       yesAsk: try quote(wire, "yes_ask", "no_bid"),
       lastPrice: try wire.optionalDollars("last_price_dollars").flatMap { $0.raw > 0 ? $0 : nil },
-      volume: try wire.optionalCount("volume_fp"), volume24h: try wire.optionalCount("volume_24h_fp"),
+      volume: try wire.optionalCount("volume_fp"), volume24h: volume24h,
       openInterest: try wire.optionalCount("open_interest_fp"), strikeType: try wire.optionalText("strike_type"),
       floorStrike: try wire.optional("floor_strike")?.json.decimalText,
       capStrike: try wire.optional("cap_strike")?.json.decimalText, opensAt: opensAt,
       expectedExpirationAt: try wire.kalshiTime("expected_expiration_time"), result: result,
       settlementValue: settlement,
-      rules: [try wire.optionalText("rules_primary") ?? "", try wire.optionalText("rules_secondary") ?? ""])
+      rules: [try wire.optionalText("rules_primary") ?? "", try wire.optionalText("rules_secondary") ?? ""],
+      subtitle: try wire.optionalText("yes_sub_title") ?? "")
+    market.market.termsDigest = market.terms.digest
+    return market
   }
 
   /// Reads an event; the markets stand inside it, or beside it.

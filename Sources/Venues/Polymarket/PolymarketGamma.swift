@@ -31,14 +31,17 @@ enum PolymarketGamma {
   /// - Throws: `WireProblem` where the event itself cannot be read.
   static func parseEvent(
     _ wire: Wire
-  ) throws(WireProblem) -> (markets: [PredictionMarket], rejected: [WireProblem]) {
+  ) throws(WireProblem) -> (markets: [PredictionMarket], terms: [MarketTerms], rejected: [WireProblem]) {
     let event = try self.event(wire)
     var markets: [PredictionMarket] = []
+    var terms: [MarketTerms] = []
     var rejected: [WireProblem] = []
     var sets: Set<String> = []
     for (index, row) in try (wire.optionalArray("markets") ?? []).enumerated() {
       do throws(WireProblem) {
-        let market = try parseMarket(row, event: event)
+        var market = try parseMarket(row, event: event)
+        terms.append(try self.terms(row, of: market))
+        market.termsDigest = terms.last?.digest ?? 0
         if market.isNegRisk { sets.insert(try row.optionalText("negRiskMarketID") ?? "") }
         markets.append(market)
       } catch {
@@ -48,18 +51,34 @@ enum PolymarketGamma {
     if !rejected.isEmpty || sets.count > 1 {
       for index in markets.indices { markets[index].isAugmented = true }
     }
-    return (markets, rejected)
+    return (markets, terms, rejected)
+  }
+
+  /// Reads what says how a market is decided: `description`, `resolutionSource`, `groupItemTitle`.
+  private static func terms(_ wire: Wire, of market: PredictionMarket) throws(WireProblem) -> MarketTerms {
+    MarketTerms(
+      venue: .polymarket, id: market.id, eventID: market.eventID, title: market.question,
+      subtitle: try wire.optionalText("groupItemTitle") ?? "", rules: try wire.optionalText("description") ?? "",
+      source: try wire.optionalText("resolutionSource") ?? "", closesAt: market.endsAt,
+      outcomes: market.outcomes.map(\.name)
+    ).sealed()
   }
 
   /// Reads a market that stands alone, with its event nested in it.
   static func parseMarket(_ wire: Wire) throws(WireProblem) -> PredictionMarket {
     guard let outer = try wire.optionalArray("events")?.first else {
       let id = try wire.optionalText("conditionId") ?? ""
-      return try parseMarket(wire, event: Event(id: id, isAugmented: false, startsAt: nil))
+      return try withTerms(wire, try parseMarket(wire, event: Event(id: id, isAugmented: false, startsAt: nil)))
     }
     let event: Event
     do { event = try self.event(outer) } catch { throw error.inside("events[0]") }
-    return try parseMarket(wire, event: event)
+    return try withTerms(wire, try parseMarket(wire, event: event))
+  }
+
+  private static func withTerms(_ wire: Wire, _ market: PredictionMarket) throws(WireProblem) -> PredictionMarket {
+    var market = market
+    market.termsDigest = try terms(wire, of: market).digest
+    return market
   }
 
   /// What names a market in an error: its id, where it has one.
@@ -106,6 +125,8 @@ enum PolymarketGamma {
       market.payouts = payouts
       market.winner = payouts.firstIndex(of: .one)
     }
+    // A market is not refused for a volume that cannot be read: it ranks by it, and nothing more.
+    market.dayVolume = Money(raw: max(0, (try? wire.truncatedDecimal("volume24hr")) ?? 0))
     market.upDown = try upDown(wire, outcomes: outcomes, event: event, closesAt: market.endsAt)
     return market
   }

@@ -31,6 +31,8 @@ public struct PolymarketREST: MarketSource, BookSource, TradeSource {
   private let clob: RESTConnection
   let data: RESTConnection
   private let verifiesHash: Bool
+  /// What takes the terms of each market that a listing reads; nil where nobody wants them.
+  public var takeTerms: TermsSink?
 
   /// A client of the three services.
   /// - Parameters:
@@ -77,6 +79,7 @@ public struct PolymarketREST: MarketSource, BookSource, TradeSource {
         return try await marketsByOffset(filter)
       }
       collector.add(page)
+      takeTerms?(page.terms)
       guard page.nextCursor == nil || page.nextCursor != cursor else {
         throw VenueError(
           venue: .polymarket, kind: "events", field: "next_cursor", problem: "the same cursor came twice")
@@ -95,6 +98,7 @@ public struct PolymarketREST: MarketSource, BookSource, TradeSource {
         "events", "/events",
         query: filter + [("offset", "\(offset)"), ("order", "id"), ("ascending", "true")], GammaPage.bare)
       collector.add(page)
+      takeTerms?(page.terms)
       offset += page.eventCount
       // A short page is the end.
       if page.eventCount < PolymarketREST.eventsPerPage { return collector.listing }
@@ -235,6 +239,8 @@ public struct PolymarketREST: MarketSource, BookSource, TradeSource {
 struct GammaPage {
   /// The good markets.
   var markets: [PredictionMarket] = []
+  /// What says how each of them is decided.
+  var terms: [MarketTerms] = []
   /// The problems of the others.
   var rejected: [WireProblem] = []
   /// How many events the page had, good or bad.
@@ -265,6 +271,7 @@ struct GammaPage {
       do throws(WireProblem) {
         let event = try PolymarketGamma.parseEvent(row)
         markets += event.markets
+        terms += event.terms
         rejected += event.rejected.map { $0.inside(place) }
       } catch {
         rejected.append(error.inside(place))
