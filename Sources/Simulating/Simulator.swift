@@ -74,11 +74,11 @@ package final class Simulator {
   /// Which markets of Polymarket and Kalshi are the same, as a file of approved pairs.
   package func pairs(at time: Timestamp) -> [UInt8] { kalshi.markets.pairs(world, at: time) }
 
-  /// The market at Kalshi that asks what a market of the world asks: a ticker and the best bids for yes and no in cents, 0
-  /// for none; nil where there is none, or it is not open.
-  package func twin(of market: Int) -> (ticker: String, yesBid: Int, noBid: Int)? {
+  /// The market at Kalshi that asks what a market of the world asks; nil where there is none, or it is not open.
+  package func twin(of market: Int) -> KalshiQuote? {
     guard let twin = kalshi.markets.twins[market], twin.state == .open else { return nil }
-    return (twin.ticker, twin.ladder.best(isYes: true) ?? 0, twin.ladder.best(isYes: false) ?? 0)
+    return KalshiQuote(
+      ticker: twin.ticker, yesBid: twin.ladder.best(isYes: true) ?? 0, noBid: twin.ladder.best(isYes: false) ?? 0)
   }
 
   /// What one complete set, or one share, of a plant earns at this moment.
