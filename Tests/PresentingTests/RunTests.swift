@@ -166,7 +166,8 @@ import Testing
         id: 4, kind: .spike, eventID: "e4", marketIDs: ["m4"], token: "t", isDecoy: true, startedAt: noon,
         endedAt: noon(plus: 200), profitPerSet: .zero))
     view.tally.add(try opportunity(1, legs: [try leg(market: "m1")], found: noon(plus: 4)))
-    view.tally.add(try opportunity(2, kind: .crossFirst, event: "x", legs: [try leg(market: "x")], found: noon(plus: 4)))
+    view.tally.add(
+      try opportunity(2, kind: .crossFirst, event: "x", legs: [try leg(market: "x")], found: noon(plus: 4)))
     var books = RunBooks()
     books.orders = 1234
     books.fees = try Money("0.5")

@@ -127,9 +127,10 @@ import Testing
     tally.add(try opportunity(7, kind: .latencyUp, legs: [try leg(token: "7001")], found: noon(plus: 5)))
     tally.add(try opportunity(8, kind: .spike, event: "e9", legs: [try leg(market: "m9")], found: noon(plus: 5)))
     let scores = tally.result(now: noon(plus: 9000)).scores
-    #expect(scores.mapValues { [$0.planted, $0.found, $0.missed, $0.falseFinds, $0.opened] } == [
-      .latency: [1, 1, 0, 0, 1], .negRisk: [1, 0, 1, 0, 0], .spike: [0, 0, 0, 1, 1],
-    ])
+    #expect(
+      scores.mapValues { [$0.planted, $0.found, $0.missed, $0.falseFinds, $0.opened] } == [
+        .latency: [1, 1, 0, 0, 1], .negRisk: [1, 0, 1, 0, 0], .spike: [0, 0, 0, 1, 1],
+      ])
   }
 
   @Test func `a decoy excuses nothing, and who reports it is counted`() throws {

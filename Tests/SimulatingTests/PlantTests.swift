@@ -85,7 +85,8 @@ private func edges(
         // A tenth of a second late: windows of coins are no approved pairs, and may move further in that time.
         guard isOrdinary, let old = before[slot] else { continue }
         if old.twin != quote.twin { moves += 1 }
-        let late = pairCosts(world, slot, asks: old.asks, quote.twin) + pairCosts(world, slot, asks: quote.asks, old.twin)
+        let late =
+          pairCosts(world, slot, asks: old.asks, quote.twin) + pairCosts(world, slot, asks: quote.asks, old.twin)
         #expect(late.allSatisfy { $0 > fixedPointScale }, "\(step): \(world.markets[slot].question)")
       }
       before = now

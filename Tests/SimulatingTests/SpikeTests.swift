@@ -72,7 +72,8 @@ private struct SpikeWatch {
 
 @Suite struct SpikeTests {
   private func play(
-    seconds: Int, _ change: (inout SimulatorOptions) -> Void, _ look: (inout SpikeWatch, Venue, Set<String>) throws -> Void
+    seconds: Int, _ change: (inout SimulatorOptions) -> Void,
+    _ look: (inout SpikeWatch, Venue, Set<String>) throws -> Void
   ) throws {
     let venue = try Venue {
       $0.updatesPerSecond = 400

@@ -130,7 +130,8 @@ package enum RunSummary {
       row("messages", Figures.grouped(view.publishedCount)),
       row("opportunities", Figures.grouped(tally.total.opened)),
     ]
-    lines += tally.hasPlanted
+    lines +=
+      tally.hasPlanted
       ? table(tally) : [row("found", "nothing was planted here: there is nothing to compare with")]
     lines += [
       row("orders", Figures.grouped(books.orders)), row("fills", Figures.grouped(books.fills)),

@@ -28,7 +28,11 @@ extension KalshiExchange {
       }
       world.takeBack(plant)
       world.finish(plant)
-      follow(world)
+      // An order may have moved Polymarket's price meanwhile.
+      change(plant.market, world) { markets, tell in
+        markets.follow(plant.market, world, tell)
+        return nil
+      }
     }
   }
 

@@ -21,7 +21,9 @@ extension KalshiMarkets {
       writer.raw(",\"polarity\":\"same\",\"polymarket_terms\":\"*\",\"kalshi_terms\":\"*\",\"polymarket_title\":")
       writer.quoted(market.question)
       writer.raw(",\"kalshi_title\":")
-      writer.quoted(KalshiNames.title(world.events[market.event], market))
+      let event = world.events[market.event]
+      let title = KalshiNames.title(event, market)
+      writer.quoted(event.markets.count > 1 ? "\(title) \(KalshiNames.outcome(market))" : title)
       writer.raw(",\"score\":100,\"decision\":\"approved\",\"decided_at\":")
       writer.kalshiTime(time)
       writer.raw(",\"by\":\"simulator\"}")

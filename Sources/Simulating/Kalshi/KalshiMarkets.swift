@@ -289,7 +289,9 @@ struct KalshiMarkets {
 extension World {
   /// Whether Kalshi lists a market as well: those of one event in four, and every five-minute window of a coin.
   func isOnKalshi(_ event: SimulatedEvent, _ market: SimulatedMarket) -> Bool {
-    if case .upDown(_, let opensAt) = market.subject { return market.endsAt.nanoseconds(since: opensAt) == 300_000_000_000 }
+    if case .upDown(_, let opensAt) = market.subject {
+      return market.endsAt.nanoseconds(since: opensAt) == 300_000_000_000
+    }
     return market.subject == .ordinary && seed.number(.kalshi, UInt64(bitPattern: event.id), below: 4) == 0
   }
 }
