@@ -66,7 +66,7 @@ private func edges(
 
   @Test func `over minutes nothing is to be had between the venues, even by who sees one of them late`() throws {
     let venue = try Venue {
-      $0.updatesPerSecond = 4000
+      $0.updatesPerSecond = 300
       $0.markets = 300
       $0.events = 80
     }

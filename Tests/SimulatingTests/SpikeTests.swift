@@ -77,31 +77,50 @@ private struct SpikeWatch {
   ) throws {
     let venue = try Venue {
       $0.updatesPerSecond = 400
-      $0.markets = 80
-      $0.events = 40
+      $0.markets = 160
+      $0.events = 110
       change(&$0)
     }
-    let listener = Listener(venue)
     var known: Set<String> = []
     var watch = SpikeWatch()
-    for step in 0..<(seconds * 50) {
-      if step % 50 == 0 {
+    for step in 0..<(seconds * 1000) {
+      if step % 1000 == 0 {
         let tokens = venue.simulator.world.active.flatMap { venue.simulator.world.markets[$0].tokens }
         let fresh = tokens.filter { !known.contains($0) }
         known.formUnion(fresh)
-        let list = fresh.map { "\"\($0)\"" }.joined(separator: ",")
-        if !fresh.isEmpty { listener.say("{\"assets_ids\":[\(list)],\"type\":\"market\"}") }
+        // A connection takes so many tokens.
+        for start in stride(from: 0, to: fresh.count, by: 400) {
+          for message in subscribe(venue, Array(fresh[start..<min(start + 400, fresh.count)])) { watch.take(message) }
+        }
         watch.forget()
       }
-      listener.run(milliseconds: 20)
-      for message in try listener.messages() { watch.take(message) }
-      listener.texts = []
+      venue.now = venue.now.advanced(byNanoseconds: 1_000_000)
+      venue.simulator.advance(to: venue.now)
+      var texts: [Data] = []
+      _ = venue.simulator.drain { _, bytes, _ in texts.append(Data(bytes)) }
+      for text in texts { for message in SpikeTests.messages(text) { watch.take(message) } }
+      guard step % 20 == 0 else { continue }
       let world = venue.simulator.world
       let planted = world.plants.active.filter { $0.kind == .spike && !$0.isDecoy }.compactMap { plant in
         plant.outcome.map { world.markets[plant.market].tokens[$0] }
       }
       try look(&watch, venue, Set(planted))
     }
+  }
+
+  private func subscribe(_ venue: Venue, _ tokens: [String]) -> [[String: Any]] {
+    let list = tokens.map { "\"\($0)\"" }.joined(separator: ",")
+    let session = venue.simulator.open(.polymarketMarket).session
+    let text = Array("{\"assets_ids\":[\(list)],\"type\":\"market\"}".utf8)
+    guard case .reply(let answer) = text.withUnsafeBytes({ venue.simulator.receive($0, from: session) }) else {
+      return []
+    }
+    return SpikeTests.messages(Data(answer))
+  }
+
+  private static func messages(_ text: Data) -> [[String: Any]] {
+    let value = try? JSONSerialization.jsonObject(with: text)
+    return value as? [[String: Any]] ?? (value as? [String: Any]).map { [$0] } ?? []
   }
 
   @Test func `ordinary trades are no spikes, and the planted ones all are`() throws {

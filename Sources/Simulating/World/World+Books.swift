@@ -102,7 +102,7 @@ extension World {
     for _ in 0..<4 {
       let isHot = random.next() & 1 == 0 && !hot.isEmpty
       let slot = isHot ? hot[random.below(hot.count)] : active[random.below(active.count)]
-      if !plants.isBusy(event: markets[slot].event) { return slot }
+      if !plants.isStill(event: markets[slot].event) { return slot }
     }
     return nil
   }

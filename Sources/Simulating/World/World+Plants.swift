@@ -44,6 +44,9 @@ package struct PlantTable: Sendable {
   package internal(set) var count: UInt64 = 0
   /// A pair of markets that Kalshi's side of the world shall plant something in, which alone knows both books.
   var wanted: OpportunityKind?
+  /// Events in which nothing happens until a moment: a jump is remembered, and a book that drifts toward its price would
+  /// look as if it had followed.
+  var calm: [(event: Int, until: Timestamp)] = []
   var nextAt = Timestamp(nanoseconds: 0)
   var nextDecoyAt = Timestamp(nanoseconds: 0)
 
@@ -53,6 +56,9 @@ package struct PlantTable: Sendable {
     for plant in active where plant.event == event { return true }
     return false
   }
+
+  /// Whether the books of an event stand still: something is planted there, or was a jump just now.
+  func isStill(event: Int) -> Bool { isBusy(event: event) || calm.contains { $0.event == event } }
 
   /// Whether something is planted between the venues in an event.
   func hasPair(event: Int) -> Bool {
@@ -175,6 +181,7 @@ extension World {
 
   /// Takes away the plants whose time is over, and those that somebody used up; not those between venues.
   mutating func endPlants() {
+    if !plants.calm.isEmpty { plants.calm.removeAll { $0.until <= now } }
     guard !plants.active.isEmpty else { return }
     for plant in plants.active where plant.kind.strategy != .crossPlatform {
       guard plant.endsAt <= now || plantedProfit(plant).raw <= 0 else { continue }
@@ -189,12 +196,11 @@ extension World {
       engine.restore(market: market, to: ladder, changes: &changes)
       tell(market)
     }
-    switch plant.kind {
-    case .spike: settleSpike(plant)
-    case .latencyUp, .latencyDown:
+    if plant.kind == .spike { settleSpike(plant) }
+    // The coin's price has not waited.
+    if case .upDown(_, let opensAt) = markets[plant.market].subject, now >= opensAt {
       quoteWindow(plant.market)
       tell(plant.market)
-    default: break
     }
   }
 
@@ -215,7 +221,7 @@ extension World {
   /// Whether an arbitrage of a kind may be planted in a market: nothing else is there, and somebody would see it.
   func isPlantable(_ kind: OpportunityKind, _ slot: Int) -> Bool {
     let event = events[markets[slot].event]
-    guard !plants.isBusy(event: markets[slot].event), !markets[slot].isPlaceholder else { return false }
+    guard !plants.isStill(event: markets[slot].event), !markets[slot].isPlaceholder else { return false }
     let others: [Int]
     switch kind.strategy {
     case .binary:

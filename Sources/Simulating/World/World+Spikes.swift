@@ -75,8 +75,10 @@ extension World {
     tell(slot)
   }
 
-  /// After a jump somebody sells at the old price, so that the last trade is again one of the book.
+  /// After a jump somebody sells at the old price, so that the last trade is again one of the book, which stands still
+  /// until the jump is forgotten.
   mutating func settleSpike(_ plant: Plant) {
+    plants.calm.append((plant.event, now.advanced(byNanoseconds: World.spikeNanoseconds + 1_000_000_000)))
     guard let outcome = plant.outcome, markets[plant.market].isTradable,
       let bid = engine.ladders[plant.market * 2 + outcome].bestBid
     else { return }
