@@ -68,6 +68,24 @@ package final class Simulator {
   /// How many rows of the recording were played, of how many; nil where none is played.
   package var progress: (played: Int, rows: Int)? { playback.map { ($0.position, $0.count) } }
 
+  /// Counts up when a market comes or goes that both Polymarket and Kalshi list.
+  package var pairsVersion: Int { kalshi.markets.listVersion }
+
+  /// Which markets of Polymarket and Kalshi are the same, as a file of approved pairs.
+  package func pairs(at time: Timestamp) -> [UInt8] { kalshi.markets.pairs(world, at: time) }
+
+  /// The market at Kalshi that asks what a market of the world asks; nil where there is none, or it is not open.
+  package func twin(of market: Int) -> KalshiQuote? {
+    guard let twin = kalshi.markets.twins[market], twin.state == .open else { return nil }
+    return KalshiQuote(
+      ticker: twin.ticker, yesBid: twin.ladder.best(isYes: true) ?? 0, noBid: twin.ladder.best(isYes: false) ?? 0)
+  }
+
+  /// What one complete set, or one share, of a plant earns at this moment.
+  package func plantedProfit(_ plant: Plant) -> Money {
+    plant.kind.strategy == .crossPlatform ? kalshi.profit(plant, world) : world.plantedProfit(plant)
+  }
+
   /// How many WebSockets are open.
   package var sessions: Int { kinds.count }
 
@@ -222,9 +240,9 @@ package final class Simulator {
   /// Lets time pass.
   package func advance(to now: Timestamp) {
     world.advance(to: now)
-    kalshi.advance(world)
     playback?.advance(&world, isHeld: isHeld)
     desk.settle(&world)
+    kalshi.advance(&world)
     tellUsers()
   }
 
@@ -247,6 +265,8 @@ package final class Simulator {
     tellUsers()
     for news in userNews { news.text.withUnsafeBytes { deliver(news.session, $0, false) } }
     userNews.removeAll()
+    // What has moved since, by an order.
+    kalshi.follow(world)
     kalshi.drain { session, bytes in bytes.withUnsafeBytes { deliver(session, $0, false) } }
     let notices = world.outbox.plantNotices
     if !world.outbox.frames.isEmpty {

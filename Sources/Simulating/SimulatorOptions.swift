@@ -12,10 +12,16 @@ package struct SimulatorOptions: Sendable {
   package var updatesPerSecond = 1000
   /// Planted arbitrages in a second; a decimal number.
   package var arbitragesPerSecond = Price.one
+  /// Which kinds are planted.
+  package var plantKinds = OpportunityKind.allCases
+  /// What looks like a spike and is none, in a second.
+  package var decoysPerSecond = Price(raw: fixedPointScale / 10)
   /// Whether arbitrages are planted in books that nobody watches.
   package var plantsUnwatched = false
   /// The shortest and the longest life of a planted arbitrage.
   package var plantMilliseconds = 50...400
+  /// The same of a window that lags, or of a spike.
+  package var latencyMilliseconds = 300...1500
   /// Whether up/down and brief markets open and close.
   package var opensMarkets = true
   /// For how long closed up/down and brief markets stay listed.

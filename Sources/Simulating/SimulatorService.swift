@@ -42,6 +42,7 @@ public final class SimulatorService {
   private var topics: [Strategy: TopicHandle] = [:]
   private var healthTopic: TopicHandle?
   private var lastProgress = 0
+  private var pairsVersion = 0
   /// Whether some frame waits for its delay to be over.
   var hasDelayed = false
   var nextPing = SystemClock.monotonicNanoseconds + pingNanoseconds
@@ -56,6 +57,7 @@ public final class SimulatorService {
     package var frames: Int64 = 0
     package var bytes: Int64 = 0
     package var plants: Int64 = 0
+    package var decoys: Int64 = 0
     package var slowPeers: Int64 = 0
   }
 
@@ -75,7 +77,7 @@ public final class SimulatorService {
     board = FaultBoard(seed: options.seed)
     simulator = try Simulator(options: options, now: SystemClock.now)
     if let publisher {
-      for strategy in [Strategy.binary, .negRisk] {
+      for strategy in Strategy.allCases {
         topics[strategy] = publisher.topic(Topic.planted + strategy.rawValue)
       }
       healthTopic = publisher.topic(Topic.health + publisher.name)
@@ -87,11 +89,12 @@ public final class SimulatorService {
   /// The port that it listens at.
   package var port: UInt16 { server.port }
 
-  /// Runs the process: listens, writes `RUN/simulator.address`, serves until told to stop, and takes the file away.
+  /// Runs the process: listens, writes `RUN/simulator.address` and `RUN/simulator.pairs.json`, serves until told to
+  /// stop, and takes the files away.
   /// - Throws: `ConfigurationError`, `SystemError` or `BusError` where it cannot start.
   public static func run(context: WorkerContext) throws {
     let settings = context.settings
-    var options = SimulatorOptions(settings: settings)
+    var options = try SimulatorOptions(settings: settings)
     var arguments = context.arguments[...]
     while let argument = arguments.popFirst() {
       guard argument == "--load", let path = arguments.popFirst() else {
@@ -120,6 +123,7 @@ public final class SimulatorService {
       options: options, host: host, port: port, publisher: publisher, runDirectory: context.runDirectory)
     let address = "\(host):\(service.port)\n"
     let path = context.runDirectory + "/simulator.address"
+    try service.writePairs(to: context.runDirectory)
     try writeFileAtomically(Array(address.utf8), to: path)
     Log.info(
       "simulator listens",
@@ -131,11 +135,23 @@ public final class SimulatorService {
     while !context.takeStop() {
       service.turn(timeoutMilliseconds: 1, stopDescriptor: context.stopDescriptor)
       service.tellHealth(context)
+      if service.simulator.pairsVersion != service.pairsVersion { try service.writePairs(to: context.runDirectory) }
     }
     context.readiness.stopping()
     // Only ours: another simulator may have taken over.
-    if let written = try? readFile(path, sizeMax: 1024), written == Array(address.utf8) { unlink(path) }
+    if let written = try? readFile(path, sizeMax: 1024), written == Array(address.utf8) {
+      unlink(path)
+      unlink(SimulatorService.pairsPath(context.runDirectory))
+    }
     service.stop()
+  }
+
+  private static func pairsPath(_ runDirectory: String) -> String { runDirectory + "/simulator.pairs.json" }
+
+  /// Tells which markets of its venues are the same, in the form in which people approve pairs.
+  private func writePairs(to runDirectory: String) throws(SystemError) {
+    pairsVersion = simulator.pairsVersion
+    try writeFileAtomically(simulator.pairs(at: SystemClock.now), to: SimulatorService.pairsPath(runDirectory))
   }
 
   /// Ends all connections.
@@ -339,17 +355,24 @@ public final class SimulatorService {
       let plant = notice.plant
       if !notice.isEnd {
         simulator.world.plants.confirm(id: plant.id, at: now)
-        counters.plants += 1
+        if plant.isDecoy { counters.decoys += 1 } else { counters.plants += 1 }
       }
       guard let publisher, let topic = topics[plant.kind.strategy] else { continue }
-      let message = PlantedArbitrage(
-        id: plant.id, strategy: plant.kind.strategy, eventID: "\(simulator.world.events[plant.event].id)",
-        marketID: plant.kind.isBinary ? simulator.world.markets[plant.market].conditionID : "",
-        isSell: plant.kind.isSell, startedAt: plant.startedAt ?? now, endedAt: notice.isEnd ? now : nil,
-        profitPerSet: plant.profit)
+      let message = describe(plant, startedAt: plant.startedAt ?? now, endedAt: notice.isEnd ? now : nil)
       publisher.publish(topic) { message.encode($0) }
     }
     notices.removeAll(keepingCapacity: true)
+  }
+
+  private func describe(_ plant: Plant, startedAt: Timestamp, endedAt: Timestamp?) -> PlantedArbitrage {
+    let market = simulator.world.markets[plant.market]
+    var markets = plant.kind.strategy == .negRisk ? [] : [market.conditionID]
+    if let ticker = plant.ticker { markets.append(ticker) }
+    let isOneToken = plant.kind.strategy == .latency || plant.kind.strategy == .spike
+    return PlantedArbitrage(
+      id: plant.id, kind: plant.kind, eventID: "\(simulator.world.events[plant.event].id)", marketIDs: markets,
+      token: isOneToken ? plant.outcome.map { market.tokens[$0] } ?? "" : "", isDecoy: plant.isDecoy,
+      startedAt: startedAt, endedAt: endedAt, profitPerSet: plant.profit)
   }
 
   private func tellHealth(_ context: WorkerContext) {
@@ -362,6 +385,7 @@ public final class SimulatorService {
       name: context.name,
       counters: [
         "requests": counters.requests, "frames": counters.frames, "bytes": counters.bytes, "plants": counters.plants,
+        "decoys": counters.decoys,
         "slow_peers": counters.slowPeers, "sessions": Int64(peers.count),
       ])
     publisher.publish(healthTopic) { message.encode($0) }

@@ -184,8 +184,8 @@ struct MessagePackTests {
     waitsFor: ["a", "g:b"])
   static let alert = AlertMessage(time: time, subject: "scanner", text: "watchdog")
   static let planted = PlantedArbitrage(
-    id: 5, strategy: .negRisk, eventID: "e", marketID: "", isSell: true, startedAt: time, endedAt: nil,
-    profitPerSet: Money(raw: 4))
+    id: 5, kind: .crossSecond, eventID: "e", marketIDs: ["0xa", "KXB-1"], token: "77", isDecoy: true, startedAt: time,
+    endedAt: nil, profitPerSet: Money(raw: 4))
   static let health = HealthMessage(name: "x", counters: ["a": 1, "b": Int64.min])
   static let ticker = Ticker(
     instrument: instrument, bid: Level(price: Price(raw: 1), quantity: Quantity(raw: 2)),

@@ -158,11 +158,16 @@ import Testing
     for number in 1...3 as ClosedRange<UInt64> {
       view.tally.add(
         PlantedArbitrage(
-          id: number, strategy: .binary, eventID: "e\(number)", marketID: "m\(number)", isSell: false, startedAt: noon,
+          id: number, kind: .binaryBuy, eventID: "e\(number)", marketIDs: ["m\(number)"], startedAt: noon,
           endedAt: noon(plus: 200), profitPerSet: .one))
     }
+    view.tally.add(
+      PlantedArbitrage(
+        id: 4, kind: .spike, eventID: "e4", marketIDs: ["m4"], token: "t", isDecoy: true, startedAt: noon,
+        endedAt: noon(plus: 200), profitPerSet: .zero))
     view.tally.add(try opportunity(1, legs: [try leg(market: "m1")], found: noon(plus: 4)))
-    view.tally.add(try opportunity(2, event: "x", legs: [try leg(market: "x")], found: noon(plus: 4)))
+    view.tally.add(
+      try opportunity(2, kind: .crossFirst, event: "x", legs: [try leg(market: "x")], found: noon(plus: 4)))
     var books = RunBooks()
     books.orders = 1234
     books.fees = try Money("0.5")
@@ -171,8 +176,12 @@ import Testing
     #expect(
       lines == [
         "  ran for        12.3 s", "  processes      1, 1 restart", "  messages       0",
-        "  opportunities  2 (binary 2)", "  planted        3",
-        "  found          1, within 4.00 ms (p50), 4.00 ms (p99)", "  missed         2", "  false          1",
+        "  opportunities  2",
+        "  scanner        planted    found   missed    false        p50        p99",
+        "  binary               3        1        2        0    4.00 ms    4.00 ms",
+        "  crossPlatform        0        0        0        1          –          –",
+        "  all                  3        1        2        1    4.00 ms    4.00 ms",
+        "  decoys         1, 0 reported",
         "  orders         1,234", "  fills          0", "  fees           0.5000", "  settlements    0",
         "  P&L            -1.2500 realised, unknown unrealised, before fees",
         "  equity         0.0000 with positions at cost",

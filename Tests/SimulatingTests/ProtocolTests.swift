@@ -15,6 +15,7 @@ final class Venue {
     options.markets = 300
     options.events = 60
     options.arbitragesPerSecond = .zero
+    options.decoysPerSecond = .zero
     change(&options)
     simulator = try Simulator(options: options, now: moment)
   }

@@ -108,4 +108,30 @@ import Testing
     let mean = moves.reduce(0, +) / Int64(moves.count)
     #expect((500...6000).contains(mean / coinTick), "mean move of a minute \(mean / coinTick) cents")
   }
+
+  /// Whoever estimates the volatility from the stream finds the same at every sampling.
+  @Test(arguments: [1, 5, 15, 60, 300] as [Int64])
+  func `a price moves as much in a second as in minutes, by the root of time`(_ seconds: Int64) {
+    for coin in Coin.upDown {
+      var squares = 0.0
+      let count = 20_000 as Int64
+      for step in 0..<count {
+        let time = moment.milliseconds - step * 17_250
+        let before = Double(prices.price(coin, milliseconds: time - seconds * 1000))
+        let move = (Double(prices.price(coin, milliseconds: time)) / before).logarithm
+        squares += move * move
+      }
+      let found = (squares / Double(count * seconds)).squareRoot() / SpotPrices.volatilityPerRootSecond
+      // The grid of prices is coarser than a second's way of the cheapest coin.
+      #expect((0.75...1.25).contains(found), "\(coin): \(found)")
+    }
+  }
+}
+
+extension Double {
+  /// Near 1, by its series.
+  fileprivate var logarithm: Double {
+    let x = self - 1
+    return x - x * x / 2 + x * x * x / 3
+  }
 }

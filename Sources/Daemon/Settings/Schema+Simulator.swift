@@ -15,6 +15,14 @@ extension Schema {
       "simulator", "arbitrages_per_second", .decimal(from: "0", to: "1000000"), default: "1", unit: "arbitrages/s",
       "how many known arbitrages are planted"),
     SettingDefinition(
+      "simulator", "plant_kinds", .list,
+      default: "binaryBuy, binarySell, negRiskBuyYes, negRiskSellYes, negRiskConvert, crossFirst, crossSecond, "
+        + "latencyUp, latencyDown, spike",
+      "which kinds are planted"),
+    SettingDefinition(
+      "simulator", "decoys_per_second", .decimal(from: "0", to: "1000000"), default: "0.1", unit: "decoys/s",
+      "how many jumps of a trade price are made up that nobody may trade: old, small, or not followed by the book"),
+    SettingDefinition(
       "simulator", "load", .text, default: "", "a recorded market to serve instead of a made one; empty for none"),
     SettingDefinition(
       "simulator", "speed", .decimal(from: "0", to: "1000000"), default: "1", unit: "times",

@@ -105,7 +105,7 @@ package enum RunSummary {
   /// The one line that stands for all of them where there is no terminal.
   package static func line(_ view: GroupView, elapsedSeconds: Double, rate: Double, now: Timestamp) -> String {
     let tally = view.tally.result(now: now)
-    let opened = tally.opened.values.reduce(0, +)
+    let opened = tally.total.opened
     var text = "\(Figures.duration(seconds: elapsedSeconds))  processes \(view.upCount)/\(view.wantedCount)"
     text += "  restarts \(view.restartCount)  messages/s \(Figures.decimal(rate, 0))  books \(books(view))"
     text += "  opportunities \(view.tally.openCount) open \(opened) opened"
@@ -121,10 +121,6 @@ package enum RunSummary {
     _ view: GroupView, books: RunBooks, elapsedSeconds: Double, now: Timestamp
   ) -> [String] {
     let tally = view.tally.result(now: now)
-    let opened = Strategy.allCases.compactMap { strategy in
-      tally.opened[strategy].map { "\(strategy.rawValue) \(Figures.grouped($0))" }
-    }
-    let total = Figures.grouped(tally.opened.values.reduce(0, +))
     var lines = [
       row("ran for", "\(Figures.decimal(elapsedSeconds, 1)) s"),
       row(
@@ -132,17 +128,11 @@ package enum RunSummary {
         "\(view.processes.count), \(Figures.count(view.restartCount, "restart"))"
           + (view.fatal.isEmpty ? "" : ", gave up: " + view.fatal.sorted().joined(separator: ", "))),
       row("messages", Figures.grouped(view.publishedCount)),
-      row("opportunities", total + (opened.isEmpty ? "" : " (" + opened.joined(separator: ", ") + ")")),
+      row("opportunities", Figures.grouped(tally.total.opened)),
     ]
-    if tally.hasPlanted {
-      lines += [
-        row("planted", Figures.grouped(tally.planted)), row("found", Figures.grouped(tally.found) + latency(tally)),
-        row("missed", Figures.grouped(tally.missed)), row("false", Figures.grouped(tally.falseFinds)),
-      ]
-      if tally.tooShort > 0 { lines.append(row("too short", "\(tally.tooShort), planted for less than 20 ms")) }
-    } else {
-      lines.append(row("found", "nothing was planted here: there is nothing to compare with"))
-    }
+    lines +=
+      tally.hasPlanted
+      ? table(tally) : [row("found", "nothing was planted here: there is nothing to compare with")]
     lines += [
       row("orders", Figures.grouped(books.orders)), row("fills", Figures.grouped(books.fills)),
       row("fees", Figures.decimal(books.fees.raw, 4)), row("settlements", Figures.grouped(books.settlements)),
@@ -150,6 +140,34 @@ package enum RunSummary {
       row("equity", equity(view, books)),
     ]
     return lines
+  }
+
+  /// What was planted and what was found of it, by strategy.
+  private static func table(_ tally: Tally.Result) -> [String] {
+    var lines = [row("scanner", columns(["planted", "found", "missed", "false", "p50", "p99"]))]
+    for strategy in Strategy.allCases {
+      guard let score = tally.scores[strategy] else { continue }
+      lines.append(row(strategy.rawValue, columns(score)))
+    }
+    let total = tally.total
+    lines.append(row("all", columns(total)))
+    if total.tooShort > 0 { lines.append(row("too short", "\(total.tooShort), planted for less than 20 ms")) }
+    if tally.decoys > 0 {
+      lines.append(row("decoys", "\(Figures.grouped(tally.decoys)), \(Figures.grouped(tally.decoysReported)) reported"))
+    }
+    return lines
+  }
+
+  private static func columns(_ score: Tally.Score) -> String {
+    columns(
+      [score.planted, score.found, score.missed, score.falseFinds].map { Figures.grouped($0) }
+        + [50, 99].map { score.latency(percentile: $0).map(Figures.milliseconds) ?? "–" })
+  }
+
+  private static func columns(_ texts: [String]) -> String {
+    texts.enumerated().map { place, text in
+      String(repeating: " ", count: max(0, (place < 4 ? 7 : 9) - text.count)) + text
+    }.joined(separator: "  ")
   }
 
   private static func row(_ title: String, _ text: String) -> String {
@@ -166,23 +184,24 @@ package enum RunSummary {
   }
 
   private static func opportunities(_ view: GroupView, now: Timestamp) -> String {
-    let opened = view.tally.result(now: now).opened
+    let tally = view.tally.result(now: now)
     let parts = Strategy.allCases.compactMap { strategy in
-      opened[strategy].map { "\(strategy.rawValue) \(Figures.grouped($0))" }
+      tally.scores[strategy].flatMap { $0.opened > 0 ? "\(strategy.rawValue) \(Figures.grouped($0.opened))" : nil }
     }
-    let total = Figures.grouped(opened.values.reduce(0, +))
+    let total = Figures.grouped(tally.total.opened)
     return "\(view.tally.openCount) open, \(total) opened"
       + (parts.isEmpty ? "" : " (" + parts.joined(separator: ", ") + ")")
   }
 
   private static func planted(_ tally: Tally.Result) -> String {
     guard tally.hasPlanted else { return "nothing to compare with yet" }
-    return "\(Figures.grouped(tally.found)) found, \(Figures.grouped(tally.missed)) missed, "
-      + "\(Figures.grouped(tally.falseFinds)) false" + latency(tally)
+    let total = tally.total
+    return "\(Figures.grouped(total.found)) found, \(Figures.grouped(total.missed)) missed, "
+      + "\(Figures.grouped(total.falseFinds)) false" + latency(total)
   }
 
-  private static func latency(_ tally: Tally.Result) -> String {
-    guard let median = tally.latency(percentile: 50), let late = tally.latency(percentile: 99) else { return "" }
+  private static func latency(_ score: Tally.Score) -> String {
+    guard let median = score.latency(percentile: 50), let late = score.latency(percentile: 99) else { return "" }
     return ", within \(Figures.milliseconds(median)) (p50), \(Figures.milliseconds(late)) (p99)"
   }
 

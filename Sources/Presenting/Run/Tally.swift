@@ -1,12 +1,13 @@
 public import Bus
 public import Market
 
-/// Compares what the scanner found with what the simulator planted.
+/// Compares what the scanner found with what the simulator planted, for each strategy.
 ///
-/// A planted window counts as found when an opportunity of the same market (or event), strategy and direction was open
-/// in it. One that was told up to `toleranceNanoseconds` after its end counts too, if its books are of the window. An
-/// opportunity counts as false when no planted window of its event or market is near. The order in which messages of
-/// different publishers arrive does not matter: nothing is judged before `result` asks, or a minute has passed.
+/// A planted window counts as found when an opportunity of its kind and of the same market (of both markets of a pair, of
+/// the event, of the token) was open in it. One that was told up to `toleranceNanoseconds` after its end counts too, if
+/// its books are of the window. An opportunity counts as false when no planted window of its event or market is near;
+/// one that takes a decoy for real is counted apart. The order in which messages of different publishers arrive does not
+/// matter: nothing is judged before `result` asks, or a minute has passed.
 public struct Tally: Sendable {
   /// Shorter windows are listed apart.
   public static let windowMinNanoseconds: Int64 = 20_000_000
@@ -15,10 +16,8 @@ public struct Tally: Sendable {
   /// How long what is over is kept.
   public static let keptNanoseconds: Int64 = 60_000_000_000
 
-  /// What the comparison came to.
-  public struct Result: Hashable, Sendable {
-    /// Whether anything was ever planted; otherwise there is nothing to compare with.
-    public var hasPlanted = false
+  /// What the comparison came to for one strategy, or for all.
+  public struct Score: Hashable, Sendable {
     /// Windows that have ended or were found, without those that were too short.
     public var planted = 0
     /// Those that were found.
@@ -29,8 +28,8 @@ public struct Tally: Sendable {
     public var tooShort = 0
     /// Opportunities near no planted window; 0 where nothing was ever planted.
     public var falseFinds = 0
-    /// How many opportunities were opened, by strategy.
-    public var opened: [Strategy: Int] = [:]
+    /// How many opportunities were opened.
+    public var opened = 0
     /// From the begin of each window that was found to its find, in nanoseconds, sorted.
     public var latencies: [Int64] = []
 
@@ -43,6 +42,39 @@ public struct Tally: Sendable {
       let rank = (latencies.count * percentile + 99) / 100
       return latencies[min(max(rank, 1), latencies.count) - 1]
     }
+
+    mutating func add(_ other: Score) {
+      planted += other.planted
+      found += other.found
+      missed += other.missed
+      tooShort += other.tooShort
+      falseFinds += other.falseFinds
+      opened += other.opened
+      latencies += other.latencies
+    }
+  }
+
+  /// What the comparison came to.
+  public struct Result: Hashable, Sendable {
+    /// Whether anything was ever planted; otherwise there is nothing to compare with.
+    public var hasPlanted = false
+    /// The strategies of which something was planted or opened.
+    public var scores: [Strategy: Score] = [:]
+    /// Decoys that have ended, or were reported.
+    public var decoys = 0
+    /// Decoys that were taken for real.
+    public var decoysReported = 0
+
+    /// Nothing planted, nothing found.
+    public init() {}
+
+    /// All strategies together.
+    public var total: Score {
+      var total = Score()
+      for score in scores.values { total.add(score) }
+      total.latencies.sort()
+      return total
+    }
   }
 
   struct Window: Sendable {
@@ -51,15 +83,15 @@ public struct Tally: Sendable {
     var foundEarlierAt: Timestamp?
 
     /// A market where it is in one, else the event.
-    var key: String { arbitrage.marketID.isEmpty ? arbitrage.eventID : arbitrage.marketID }
-    var keys: [String] { [arbitrage.eventID, arbitrage.marketID].filter { !$0.isEmpty } }
+    var key: String { arbitrage.marketIDs.first ?? arbitrage.eventID }
+    var keys: [String] { ([arbitrage.eventID] + arbitrage.marketIDs).filter { !$0.isEmpty } }
   }
 
   struct Span: Sendable {
     var id: UInt64
-    var strategy: Strategy
-    var directions: Directions
-    var keys: [String]
+    var kind: OpportunityKind
+    var keys: Set<String>
+    var tokens: [String]
     var foundAt: Timestamp
     var venueTime: Timestamp
     var closedAt: Timestamp?
@@ -92,12 +124,12 @@ public struct Tally: Sendable {
   /// Takes an opportunity that opened, changed or closed.
   public mutating func add(_ opportunity: Opportunity) {
     if spans[opportunity.id] == nil {
-      judged.opened[opportunity.strategy, default: 0] += 1
+      judged.scores[opportunity.strategy, default: Score()].opened += 1
       var keys = Set(opportunity.legs.map(\.marketID))
       keys.insert(opportunity.eventID)
       keys.remove("")
       spans[opportunity.id] = Span(
-        id: opportunity.id, strategy: opportunity.strategy, directions: Directions(opportunity), keys: Array(keys),
+        id: opportunity.id, kind: opportunity.kind, keys: keys, tokens: opportunity.legs.map(\.instrument.symbol),
         foundAt: opportunity.foundAt, venueTime: opportunity.venueTime)
       for key in keys { spansByKey[key, default: []].append(opportunity.id) }
     }
@@ -127,9 +159,13 @@ public struct Tally: Sendable {
   public func result(now: Timestamp) -> Result {
     var result = judged
     for window in windows.values { judge(window, now: now, into: &result) }
-    for span in spans.values where isFalse(span, now: now) { result.falseFinds += 1 }
-    if !result.hasPlanted { result.falseFinds = 0 }
-    result.latencies.sort()
+    for span in spans.values where isFalse(span, now: now) {
+      result.scores[span.kind.strategy, default: Score()].falseFinds += 1
+    }
+    for strategy in result.scores.keys {
+      if !result.hasPlanted { result.scores[strategy]?.falseFinds = 0 }
+      result.scores[strategy]?.latencies.sort()
+    }
     return result
   }
 
@@ -149,7 +185,7 @@ public struct Tally: Sendable {
     judge(window, now: ended.advanced(byNanoseconds: Self.toleranceNanoseconds * 2), into: &judged)
     for key in window.keys {
       for span in spansByKey[key] ?? [] {
-        if let known = spans[span], Self.isNear(known, window.arbitrage) { spans[span]?.wasPlanted = true }
+        if let known = spans[span], Self.excuses(window, known) { spans[span]?.wasPlanted = true }
       }
       windowsByKey[key]?.removeAll { $0 == id }
       if windowsByKey[key]?.isEmpty == true { windowsByKey[key] = nil }
@@ -159,7 +195,7 @@ public struct Tally: Sendable {
 
   private mutating func dropSpan(_ id: UInt64, now: Timestamp) {
     guard let span = spans[id] else { return }
-    if isFalse(span, now: now) { judged.falseFinds += 1 }
+    if isFalse(span, now: now) { judged.scores[span.kind.strategy, default: Score()].falseFinds += 1 }
     for key in span.keys {
       for window in windowsByKey[key] ?? [] {
         guard let known = windows[window], Self.isFind(span, of: known) else { continue }
@@ -173,24 +209,32 @@ public struct Tally: Sendable {
 
   private func judge(_ window: Window, now: Timestamp, into result: inout Result) {
     let arbitrage = window.arbitrage
-    if let ended = arbitrage.endedAt, ended.nanoseconds(since: arbitrage.startedAt) < Self.windowMinNanoseconds {
-      result.tooShort += 1
-      return
-    }
     var foundAt = window.foundEarlierAt
     for id in spansByKey[window.key] ?? [] {
       guard let span = spans[id], Self.isFind(span, of: window) else { continue }
       foundAt = min(foundAt ?? span.foundAt, span.foundAt)
     }
+    let isOver = arbitrage.endedAt.map { now.nanoseconds(since: $0) > Self.toleranceNanoseconds } ?? false
+    guard !arbitrage.isDecoy else {
+      if isOver || foundAt != nil { result.decoys += 1 }
+      if foundAt != nil { result.decoysReported += 1 }
+      return
+    }
+    var score = result.scores[arbitrage.kind.strategy] ?? Score()
+    defer { result.scores[arbitrage.kind.strategy] = score }
+    if let ended = arbitrage.endedAt, ended.nanoseconds(since: arbitrage.startedAt) < Self.windowMinNanoseconds {
+      score.tooShort += 1
+      return
+    }
     if let foundAt {
-      result.planted += 1
-      result.found += 1
+      score.planted += 1
+      score.found += 1
       let latency = foundAt.nanoseconds(since: arbitrage.startedAt)
       // What was open long before says nothing about how fast a find is.
-      if latency >= -Self.toleranceNanoseconds { result.latencies.append(max(0, latency)) }
-    } else if let ended = arbitrage.endedAt, now.nanoseconds(since: ended) > Self.toleranceNanoseconds {
-      result.planted += 1
-      result.missed += 1
+      if latency >= -Self.toleranceNanoseconds { score.latencies.append(max(0, latency)) }
+    } else if isOver {
+      score.planted += 1
+      score.missed += 1
     }
   }
 
@@ -198,7 +242,7 @@ public struct Tally: Sendable {
     guard !span.wasPlanted, now.nanoseconds(since: span.foundAt) > Self.toleranceNanoseconds else { return false }
     for key in span.keys {
       for id in windowsByKey[key] ?? [] {
-        if let window = windows[id], Self.isNear(span, window.arbitrage) { return false }
+        if let window = windows[id], Self.excuses(window, span) { return false }
       }
     }
     return true
@@ -211,37 +255,28 @@ public struct Tally: Sendable {
     return arbitrage.startedAt.nanoseconds(since: closed) <= toleranceNanoseconds
   }
 
+  /// Whether an opportunity is not false because of a window: it is near, or takes the decoy for real, which is counted.
+  private static func excuses(_ window: Window, _ span: Span) -> Bool {
+    window.arbitrage.isDecoy ? isFind(span, of: window) : isNear(span, window.arbitrage)
+  }
+
   private static func isFind(_ span: Span, of window: Window) -> Bool {
     let arbitrage = window.arbitrage
-    guard span.strategy == arbitrage.strategy, span.keys.contains(window.key),
-      span.directions.contains(arbitrage.isSell ? .sell : .buy)
-    else { return false }
+    guard fits(span, arbitrage) else { return false }
     if let closed = span.closedAt, closed < arbitrage.startedAt { return false }
     guard let ended = arbitrage.endedAt, span.foundAt > ended else { return true }
     guard span.foundAt.nanoseconds(since: ended) <= toleranceNanoseconds else { return false }
     return span.venueTime <= ended
       && span.venueTime.nanoseconds(since: arbitrage.startedAt) >= -toleranceNanoseconds
   }
-}
 
-/// Whether complete sets are bought or sold; both where the trades are the same either way.
-struct Directions: OptionSet, Sendable {
-  var rawValue: UInt8
-
-  static let buy = Directions(rawValue: 1)
-  static let sell = Directions(rawValue: 2)
-
-  init(rawValue: UInt8) { self.rawValue = rawValue }
-
-  /// Buying NO of several outcomes is selling their YES: such a set of k pays k − 1 for certain.
-  init(_ opportunity: Opportunity) {
-    let isSell = opportunity.legs.contains { $0.side == .sell }
-    self = isSell ? .sell : .buy
-    guard opportunity.strategy == .negRisk, !isSell, let leg = opportunity.legs.first else { return }
-    if opportunity.payout.raw > leg.quantity.raw {
-      self = .sell
-    } else if opportunity.legs.count == 2 {
-      self = [.buy, .sell]
-    }
+  /// Whether an opportunity trades what was planted.
+  private static func fits(_ span: Span, _ arbitrage: PlantedArbitrage) -> Bool {
+    // Where books mirror each other, buying NO of an event's outcomes is selling their YES.
+    let isSale = arbitrage.kind == .negRiskSellYes && span.kind == .negRiskConvert
+    guard span.kind == arbitrage.kind || isSale else { return false }
+    guard arbitrage.token.isEmpty || span.tokens.contains(arbitrage.token) else { return false }
+    guard !arbitrage.marketIDs.isEmpty else { return span.keys.contains(arbitrage.eventID) }
+    return arbitrage.marketIDs.allSatisfy(span.keys.contains)
   }
 }

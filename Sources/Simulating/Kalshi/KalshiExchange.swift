@@ -4,8 +4,10 @@ internal import Web
 
 /// Kalshi in the simulated world: its markets, its connections, and the passing of time.
 struct KalshiExchange {
-  private(set) var markets: KalshiMarkets
-  private var channels = KalshiChannels()
+  var markets: KalshiMarkets
+  private(set) var channels = KalshiChannels()
+  /// The books before something was planted in them, by the plant.
+  var before: [UInt64: KalshiLadder] = [:]
   /// Messages that go out, in order.
   private var outbox: [(session: Int, text: [UInt8])] = []
   private var debt: Int64 = 0
@@ -25,19 +27,21 @@ struct KalshiExchange {
 
   mutating func close(_ session: Int) {
     channels.close(session)
-    watched = Array(channels.watched.keys)
+    rewatch()
   }
 
   mutating func receive(_ text: UnsafeRawBufferPointer, from session: Int, _ world: World) -> [[UInt8]] {
     look(world)
-    defer { watched = Array(channels.watched.keys) }
+    defer { rewatch() }
     return channels.receive(text, from: session, &markets, world)
   }
 
   mutating func answer(_ request: HTTPServerRequest, _ path: [String], _ world: World) -> HTTPServerResponse {
     look(world)
     // What nobody watches has stood still since it was last asked for.
-    for slot in markets.twins.keys where channels.watched[slot] == nil { markets.wake(slot, world) }
+    for slot in markets.twins.keys.sorted() where channels.watched[slot] == nil && !isPlanted(slot, world) {
+      markets.wake(slot, world)
+    }
     return KalshiRoutes(markets: markets, world: world).answer(request, path)
   }
 
@@ -58,11 +62,16 @@ struct KalshiExchange {
       }
       channels.tellLifecycle(kind, twin, world) { outbox.append(($0, $1)) }
     }
-    watched = Array(channels.watched.keys)
+    rewatch()
   }
 
+  private mutating func rewatch() { watched = channels.watched.keys.sorted() }
+
   /// Moves the books that are watched, each about twice a second, and at most as many as Polymarket's in all.
-  mutating func advance(_ world: World) {
+  mutating func advance(_ world: inout World) {
+    follow(world)
+    endPlants(&world)
+    defer { beginPlant(&world) }
     guard !channels.isEmpty else {
       lastTime = world.now.nanoseconds
       return
@@ -79,10 +88,30 @@ struct KalshiExchange {
   }
 
   private mutating func step(_ slot: Int, _ world: World) {
+    guard !isPlanted(slot, world) else { return }
+    change(slot, world) { markets, tell in markets.step(slot, world, tell) }
+  }
+
+  /// Lets no bid come near to a price at Polymarket that has moved.
+  ///
+  /// What it says goes out before Polymarket's own change.
+  mutating func follow(_ world: World) {
+    for slot in world.outbox.moved where markets.twins[slot] != nil && !isPlanted(slot, world) {
+      change(slot, world) { markets, tell in
+        markets.follow(slot, world, tell)
+        return nil
+      }
+    }
+  }
+
+  /// Changes a book, and tells what became of it.
+  mutating func change(
+    _ slot: Int, _ world: World, _ body: (inout KalshiMarkets, (KalshiChange) -> Void) -> KalshiTrade?
+  ) {
     guard let before = markets.twins[slot], before.state == .open else { return }
     var changes: [KalshiChange] = []
-    let trade = markets.step(slot, world) { changes.append($0) }
-    guard let twin = markets.twins[slot] else { return }
+    let trade = body(&markets) { changes.append($0) }
+    guard let twin = markets.twins[slot], !changes.isEmpty else { return }
     for change in changes { channels.tell(change, twin, world.now) { outbox.append(($0, $1)) } }
     if let trade { channels.tell(trade, twin, markets.seed) { outbox.append(($0, $1)) } }
     if trade != nil || before.ladder.best(isYes: true) != twin.ladder.best(isYes: true)

@@ -58,3 +58,11 @@ struct KalshiTrade: Sendable {
   let count: Int64
   let nanoseconds: Int64
 }
+
+/// The best bids of a market at Kalshi.
+package struct KalshiQuote: Hashable, Sendable {
+  package let ticker: String
+  /// For yes and for no, in cents; 0 for none.
+  package let yesBid: Int
+  package let noBid: Int
+}

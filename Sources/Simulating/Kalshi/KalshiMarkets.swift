@@ -2,8 +2,9 @@ internal import Market
 
 /// Kalshi's side of the world: a share of Polymarket's events under other names, with books of its own.
 ///
-/// Books follow Polymarket's prices at a distance: mostly within a cent, now and then by several for some seconds. They
-/// move only while somebody watches, and are brought up to date when they are asked for.
+/// Books follow Polymarket's prices to within a cent, and every bid keeps at a distance from what the same outcome costs
+/// there: so there is no arbitrage between the venues but what is planted. They move only while somebody watches, and
+/// are brought up to date when they are asked for.
 struct KalshiMarkets {
   /// One market, by its place in the Polymarket world.
   struct Twin {
@@ -21,6 +22,8 @@ struct KalshiMarkets {
 
   let seed: Seed
   private(set) var twins: [Int: Twin] = [:]
+  /// Counts up when an ordinary market comes or goes.
+  private(set) var listVersion = 0
   private(set) var slotOfTicker: [String: Int] = [:]
   private(set) var eventOfTicker: [String: Int] = [:]
   private(set) var trades: [KalshiTrade] = []
@@ -36,17 +39,12 @@ struct KalshiMarkets {
 
   // MARK: Which markets there are
 
-  /// One event in four, and every five-minute window of a coin.
-  private func isListed(_ event: SimulatedEvent, _ market: SimulatedMarket) -> Bool {
-    if case .upDown(_, let opensAt) = market.subject { return market.endsAt.seconds(since: opensAt) == 300 }
-    return market.subject == .ordinary && seed.number(.kalshi, UInt64(bitPattern: event.id), below: 4) == 0
-  }
-
   /// What became of markets since the last look: slots with the kind of a lifecycle message.
   mutating func refreshList(_ world: World) -> [(slot: Int, kind: StaticString)] {
     var news: [(Int, StaticString)] = []
     for (slot, twin) in twins where world.markets[slot].id != twin.id || world.marketOfID[twin.id] == nil {
       twins[slot] = nil
+      listVersion += 1
       slotOfTicker[twin.ticker] = nil
       if world.eventOfID[Int64(twin.eventTicker.split(separator: "-").last ?? "") ?? 0] == nil {
         eventOfTicker[twin.eventTicker] = nil
@@ -61,7 +59,7 @@ struct KalshiMarkets {
           guard twin.state != market.state else { continue }
           twins[slot]?.state = market.state
           if case .resolved = market.state { news.append((slot, "settled")) } else { news.append((slot, "determined")) }
-        } else if isListed(event, market) {
+        } else if world.isOnKalshi(event, market) {
           add(slot, market, index, event, world)
           news.append((slot, "created"))
           if market.state == .open { news.append((slot, "activated")) }
@@ -83,13 +81,14 @@ struct KalshiMarkets {
       marketID: KalshiMarkets.uuid(seed, market.id),
       state: market.state, volume: Int64(bits % 40_000_000), lastPrice: 0)
     if market.state == .open {
-      fill(&twin, around: target(slot, world))
+      fill(&twin, world)
       twin.lastPrice = twin.ladder.best(isYes: true) ?? 50
       remember(
         twin.lastPrice, of: slot, Int64(500 + bits % 20_000), isYes: bits & 1 == 0,
         world.now.nanoseconds - Int64(bits % 3_000_000_000_000))
     }
     twins[slot] = twin
+    if market.subject == .ordinary { listVersion += 1 }
     slotOfTicker[ticker] = slot
     eventOfTicker[eventTicker] = index
   }
@@ -118,18 +117,29 @@ struct KalshiMarkets {
 
   // MARK: Books
 
-  /// Where the middle belongs, in cents: Polymarket's, but for some seconds now and then several cents beside it.
-  private func target(_ slot: Int, _ world: World) -> Int {
-    let middle = Int(world.middle(of: slot).raw / 1_000_000)
-    let bits = seed.bits(.kalshi, UInt64(bitPattern: world.now.seconds / 15) &* 65_536 &+ UInt64(slot))
-    let bias = bits % 24 == 0 ? (bits & 256 == 0 ? 4 : -4) : Int(bits >> 16 % 3) - 1
-    return max(4, min(96, middle + bias))
+  /// How far below the price of the same outcome at Polymarket a bid stays: two cents.
+  ///
+  /// Who buys an outcome there and its opposite here then pays at least 1.02 and the fees. So it holds, too, for a
+  /// subscriber who knows the books at two moments between which one of them has moved by two cents and what both
+  /// venues charge, which is nearly four at middling prices.
+  private static let distance: Int64 = 2_000_000
+
+  /// The most that may be bid for an outcome, in cents; below 1 where nothing may.
+  private func limit(isYes: Bool, _ slot: Int, _ world: World) -> Int {
+    Int(world.engine.ladders[slot * 2 + (isYes ? 0 : 1)].shownAsk.raw - KalshiMarkets.distance) / 1_000_000
   }
 
-  private mutating func fill(_ twin: inout Twin, around middle: Int) {
+  /// Where the best bid for an outcome belongs: two cents from the middle, which is Polymarket's give or take one.
+  private func wanted(isYes: Bool, _ slot: Int, _ world: World) -> Int {
+    let bits = seed.bits(.kalshi, UInt64(bitPattern: world.now.seconds / 15) &* 65_536 &+ UInt64(slot))
+    let middle = max(4, min(96, Int(world.middle(of: slot).raw / 1_000_000) + Int(bits >> 16 % 3) - 1))
+    return max(0, min((isYes ? middle : 100 - middle) - 2, limit(isYes: isYes, slot, world)))
+  }
+
+  private mutating func fill(_ twin: inout Twin, _ world: World) {
     twin.ladder.clear()
     for isYes in [true, false] {
-      let best = (isYes ? middle : 100 - middle) - 1
+      let best = wanted(isYes: isYes, twin.slot, world)
       for depth in 0..<8 where best - depth >= 1 {
         if depth < 3 || random.below(3) > 0 { twin.ladder.set(isYes: isYes, best - depth, size(depth)) }
       }
@@ -146,9 +156,40 @@ struct KalshiMarkets {
     guard var twin = twins[slot], twin.state == .open, world.now.nanoseconds - twin.touchedAt > 2_000_000_000 else {
       return
     }
-    let middle = target(slot, world)
-    if abs(twin.ladder.middle - middle * 2) > 2 { fill(&twin, around: middle) }
+    let isOff = [true, false].contains { isYes in
+      abs((twin.ladder.best(isYes: isYes) ?? 0) - wanted(isYes: isYes, slot, world)) > 1
+    }
+    if isOff { fill(&twin, world) }
     twin.touchedAt = world.now.nanoseconds
+    twins[slot] = twin
+  }
+
+  /// Takes back the bids that Polymarket's prices have come too near to.
+  mutating func follow(_ slot: Int, _ world: World, _ tell: (KalshiChange) -> Void) {
+    guard var twin = twins[slot], twin.state == .open else { return }
+    for isYes in [true, false] {
+      let limit = self.limit(isYes: isYes, slot, world)
+      while let best = twin.ladder.best(isYes: isYes), best > limit {
+        change(&twin, isYes, best, -twin.ladder.size(isYes: isYes, best), world, tell)
+      }
+    }
+    twins[slot] = twin
+  }
+
+  /// Makes a book another one, level by level: what goes first, then what comes, so that it never crosses.
+  mutating func transform(_ slot: Int, to target: KalshiLadder, _ tell: (KalshiChange) -> Void) {
+    guard var twin = twins[slot] else { return }
+    for isComing in [false, true] {
+      for isYes in [true, false] {
+        for price in 1...99 {
+          let size = target.size(isYes: isYes, price)
+          let delta = size - twin.ladder.size(isYes: isYes, price)
+          guard delta != 0, (delta > 0) == isComing else { continue }
+          twin.ladder.set(isYes: isYes, price, size)
+          tell(KalshiChange(isYes: isYes, price: price, delta: delta))
+        }
+      }
+    }
     twins[slot] = twin
   }
 
@@ -161,11 +202,8 @@ struct KalshiMarkets {
     twins[slot] = nil
     defer { twins[slot] = twin }
     twin.touchedAt = world.now.nanoseconds
-    let off = target(slot, world) * 2 - twin.ladder.middle
-    if abs(off) > 1 {
-      move(&twin, up: off > 0, tell)
-      return nil
-    }
+    let isMoved = [true, false].map { approach(&twin, isYes: $0, world, tell) }
+    guard !isMoved.contains(true) else { return nil }
     switch random.below(100) {
     case 0..<6: return trade(&twin, world, tell)
     case 6..<24:
@@ -173,32 +211,33 @@ struct KalshiMarkets {
       if let best = twin.ladder.best(isYes: isYes) {
         let price = max(1, best - 1 - random.below(8))
         let old = twin.ladder.size(isYes: isYes, price)
-        change(&twin, isYes, price, old > 0 ? -old : size(3), tell)
+        change(&twin, isYes, price, old > 0 ? -old : size(3), world, tell)
       }
       return nil
     default:
       let isYes = random.next() & 1 == 0
       let levels = twin.ladder.levels(isYes: isYes)
-      guard !levels.isEmpty else {
-        move(&twin, up: isYes, tell)
-        return nil
-      }
+      guard !levels.isEmpty else { return nil }
       let level = levels[levels.count - 1 - min(random.below(levels.count), random.below(levels.count))]
       let wanted = size(2)
-      if wanted != level.size { change(&twin, isYes, level.price, wanted - level.size, tell) }
+      if wanted != level.size { change(&twin, isYes, level.price, wanted - level.size, world, tell) }
       return nil
     }
   }
 
-  /// One cent: the side in the way gives up its best level first, then the other one takes a better one.
-  private mutating func move(_ twin: inout Twin, up: Bool, _ tell: (KalshiChange) -> Void) {
-    if let best = twin.ladder.best(isYes: !up) {
-      change(&twin, !up, best, -twin.ladder.size(isYes: !up, best), tell)
-      if twin.ladder.best(isYes: !up) == nil, best > 1 { change(&twin, !up, best - 1, size(1), tell) }
+  /// The best bid of a side goes one cent toward where it belongs.
+  /// - Returns: whether it had to.
+  private mutating func approach(
+    _ twin: inout Twin, isYes: Bool, _ world: World, _ tell: (KalshiChange) -> Void
+  ) -> Bool {
+    let best = twin.ladder.best(isYes: isYes) ?? 0
+    let wanted = self.wanted(isYes: isYes, twin.slot, world)
+    if best > wanted {
+      change(&twin, isYes, best, -twin.ladder.size(isYes: isYes, best), world, tell)
+    } else if best < wanted {
+      change(&twin, isYes, best == 0 ? wanted : best + 1, size(0), world, tell)
     }
-    let better = (twin.ladder.best(isYes: up) ?? 1) + 1
-    let limit = 100 - (twin.ladder.best(isYes: !up) ?? 0)
-    if better < min(limit, 99) { change(&twin, up, better, size(0), tell) }
+    return best != wanted
   }
 
   /// The taker takes the whole of the other side's best bid, or a part.
@@ -207,11 +246,21 @@ struct KalshiMarkets {
     guard let price = twin.ladder.best(isYes: !isTakerYes) else { return nil }
     let held = twin.ladder.size(isYes: !isTakerYes, price)
     let count = random.below(4) == 0 ? held : max(1, held * Int64(1 + random.below(60)) / 100)
-    change(&twin, !isTakerYes, price, -count, tell)
+    let yesPrice = isTakerYes ? 100 - price : price
+    guard !looksLikeSpike(twin.slot, yesPrice: yesPrice, count, world.now) else { return nil }
+    change(&twin, !isTakerYes, price, -count, world, tell)
     twin.volume += count
-    twin.lastPrice = isTakerYes ? 100 - price : price
+    twin.lastPrice = yesPrice
     remember(twin.lastPrice, of: twin.slot, count, isYes: isTakerYes, world.now.nanoseconds)
     return trades.last
+  }
+
+  /// Whether a trade would look like a jump to 95 cents and more, of either outcome: here are none.
+  private func looksLikeSpike(_ slot: Int, yesPrice: Int, _ count: Int64, _ now: Timestamp) -> Bool {
+    guard count >= 4500, yesPrice >= 94 || yesPrice <= 6 else { return false }
+    let from = now.nanoseconds - World.spikeNanoseconds - 2_000_000_000
+    return trades.reversed().prefix { $0.nanoseconds >= from }
+      .contains { $0.slot == slot && (yesPrice >= 94 ? yesPrice - $0.yesPrice : $0.yesPrice - yesPrice) >= 8 }
   }
 
   private mutating func remember(_ price: Int, of slot: Int, _ count: Int64, isYes: Bool, _ time: Int64) {
@@ -222,10 +271,13 @@ struct KalshiMarkets {
     if trades.count > KalshiMarkets.tradesMax + 1000 { trades.removeFirst(1000) }
   }
 
-  private func change(_ twin: inout Twin, _ isYes: Bool, _ price: Int, _ delta: Int64, _ tell: (KalshiChange) -> Void) {
+  private func change(
+    _ twin: inout Twin, _ isYes: Bool, _ price: Int, _ delta: Int64, _ world: World, _ tell: (KalshiChange) -> Void
+  ) {
     let size = twin.ladder.size(isYes: isYes, price) + delta
-    // Bids of both sides must never meet.
+    // Bids of both sides must never meet, nor come near to Polymarket's price.
     if delta > 0, let other = twin.ladder.best(isYes: !isYes), price + other >= 100 { return }
+    if delta > 0, price > limit(isYes: isYes, twin.slot, world) { return }
     twin.ladder.set(isYes: isYes, price, size)
     tell(KalshiChange(isYes: isYes, price: price, delta: delta))
   }
@@ -234,6 +286,12 @@ struct KalshiMarkets {
   mutating func below(_ bound: Int) -> Int { random.below(bound) }
 }
 
-extension Timestamp {
-  fileprivate func seconds(since other: Timestamp) -> Int64 { seconds - other.seconds }
+extension World {
+  /// Whether Kalshi lists a market as well: those of one event in four, and every five-minute window of a coin.
+  func isOnKalshi(_ event: SimulatedEvent, _ market: SimulatedMarket) -> Bool {
+    if case .upDown(_, let opensAt) = market.subject {
+      return market.endsAt.nanoseconds(since: opensAt) == 300_000_000_000
+    }
+    return market.subject == .ordinary && seed.number(.kalshi, UInt64(bitPattern: event.id), below: 4) == 0
+  }
 }

@@ -88,8 +88,11 @@ extension ByteWriter {
     raw(",\"liquidity_dollars\":\"0.0000\",\"notional_value_dollars\":\"1.0000\",\"expiration_value\":\"\"")
     raw(",\"price_level_structure\":\"linear_cent\",\"price_ranges\":[{\"start\":\"0.0000\",\"end\":\"1.0000\",")
     raw("\"step\":\"0.0100\"}],\"rules_primary\":")
-    quoted(market.rules)
-    raw(",\"rules_secondary\":\"\"}")
+    let rules = KalshiNames.rules(event, market)
+    quoted(rules.primary)
+    raw(",\"rules_secondary\":")
+    quoted(rules.secondary)
+    byte(0x7D)
   }
 
   /// The best prices, an empty side as 0 or 1 dollar without a size.
@@ -135,14 +138,34 @@ extension ByteWriter {
 
 /// The words in which Kalshi says what Polymarket says.
 enum KalshiNames {
-  /// A question that is similar, not the same.
+  /// The same question in other words.
   static func title(_ event: SimulatedEvent, _ market: SimulatedMarket) -> String {
+    if case .upDown(let coin, _) = market.subject { return "\(coin.symbol) price up in the next 5 minutes?" }
+    if event.markets.count > 1 { return "Who will win the \(event.title)?" }
     var text = market.question
     if text.hasPrefix("Will ") {
       text = String(text.dropFirst(5))
       text = text.prefix(1).uppercased() + text.dropFirst()
     }
-    return text
+    var words = text.split(separator: " ")
+    if words.count > 2, words[words.count - 3] == "in" { words[words.count - 3] = "during" }
+    return words.joined(separator: " ")
+  }
+
+  /// The rules in other words.
+  static func rules(_ event: SimulatedEvent, _ market: SimulatedMarket) -> (primary: String, secondary: String) {
+    if case .upDown(let coin, _) = market.subject {
+      return (
+        "If the average of the sixty seconds before the close of the \(coin.symbol) index is at least that of the sixty "
+          + "seconds before the open, then the market resolves to Yes.",
+        "The index is the one that is named in the contract terms."
+      )
+    }
+    let claim = event.markets.count > 1 ? "\(outcome(market)) wins the \(event.title)" : "\(title(event, market))"
+    return (
+      "If \(claim.last == "?" ? "the answer to \"\(claim)\" is yes" : claim) before the close, then the market resolves "
+        + "to Yes.", "Otherwise it resolves to No. Outcomes are verified from several news agencies."
+    )
   }
 
   static func outcome(_ market: SimulatedMarket) -> String {

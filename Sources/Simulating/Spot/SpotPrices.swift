@@ -23,8 +23,9 @@ package struct SpotCandle: Hashable, Sendable {
 /// The price of every coin at every moment since 2024: a function of seed and time, and of nothing else.
 ///
 /// At whole minutes the price is the base, moved by value noise on eighteen time scales, one minute to three months,
-/// each √2 times as strong as the one below it, as in a random walk. Within a minute it goes in straight lines over
-/// the minute's high and low, at seconds that the seed picks. So a candle of any past minute costs a few hundred
+/// each √2 times as strong as the one below it, as in a random walk. Within a minute it goes on so down to the second:
+/// the middle between two known points is displaced as in a Brownian bridge, again and again. So it moves as much as
+/// `volatilityPerRootSecond` says over a second as over an hour, and a candle of any past minute costs a few hundred
 /// nanoseconds and is the same after a restart.
 package struct SpotPrices: Sendable {
   /// How far apart trades are: each has a number, its time divided by this.
@@ -33,6 +34,11 @@ package struct SpotPrices: Sendable {
   package static let tradesPerMinute = 240
   /// When the exchanges opened, in minutes since 1970: 2024-01-01.
   package static let firstMinute: Int64 = 28_401_120
+
+  /// How far the logarithm of the price goes in a second, as a standard deviation; in t seconds √t times as far.
+  ///
+  /// The scales of strengths a·√2ᵏ, each value uniform in ±1, add up to a variance of 2a² for each minute.
+  package static let volatilityPerRootSecond = (2.0 / 60).squareRoot() * Double(firstAmplitude) / 1e9
 
   private let seed: Seed
 
@@ -175,9 +181,16 @@ package struct SpotPrices: Sendable {
 
   // MARK: Inside
 
+  /// Strength of the scale of one minute, in 10⁻⁹ of the price.
+  private static let firstAmplitude: Int64 = 220_000
+
+  /// How far the middle of a minute is displaced at most, in 10⁻⁹ of the price: a bridge of variance 2a² has a quarter
+  /// of it there, and a uniform number's variance is a third of its greatest square.
+  private static let bridgeAmplitude = firstAmplitude * 12_247 / 10_000
+
   /// Strengths of the scales in 10⁻⁹ of the price.
   private static let amplitudes: [Int64] = (0..<18).map { scale in
-    var amplitude: Int64 = 220_000
+    var amplitude = firstAmplitude
     for step in 0..<scale { amplitude = step % 2 == 0 ? amplitude * 1414 / 1000 : amplitude * 1415 / 1000 }
     return amplitude
   }
@@ -199,13 +212,29 @@ package struct SpotPrices: Sendable {
   }
 
   private func path(_ coin: Coin, _ minute: Int64, open: Int64, close: Int64) -> MinutePath {
-    let bits = seed.bits(.wick, UInt64(bitPattern: minute * 8 + Int64(coin.rawValue)))
-    let reach = UInt64(max(2, open / 4000))
-    return MinutePath(
-      open: open, close: close,
-      high: max(open, close) + Int64(bits % reach),
-      low: max(1, min(open, close) - Int64((bits >> 20) % reach)),
-      firstTrade: 8 + Int((bits >> 40) % 108), secondTrade: 122 + Int((bits >> 50) % 108), highFirst: bits >> 63 == 0)
+    // In 1/1024 of a tick, which is more than a second's way at some coins.
+    var points = [Int64](repeating: open << 10, count: MinutePath.lines + 1)
+    points[MinutePath.lines] = close << 10
+    var width = MinutePath.lines
+    var amplitude = SpotPrices.bridgeAmplitude
+    var bits: UInt64 = 0
+    var drawn: UInt64 = 0
+    while width > 1 {
+      let strength = (open << 10) * amplitude / 1_000_000
+      for left in stride(from: 0, to: MinutePath.lines, by: width) {
+        // Four displacements out of each draw.
+        if drawn % 4 == 0 {
+          bits = seed.bits(.wick, (UInt64(bitPattern: minute * 8 + Int64(coin.rawValue)) &* 16) &+ drawn / 4)
+        }
+        let displacement = (Int64(bits & 0xFFFF) - 0x8000) * strength / (0x8000 * 1000)
+        points[left + width / 2] = (points[left] + points[left + width]) / 2 + displacement
+        bits >>= 16
+        drawn += 1
+      }
+      width /= 2
+      amplitude = amplitude * 1000 / 1414
+    }
+    return MinutePath(points: points.map { max(1, ($0 + 512) >> 10) })
   }
 
   private func candle(_ path: MinutePath, volumeOf coin: Coin, _ minute: Int64) -> SpotCandle {
@@ -220,27 +249,30 @@ package struct SpotPrices: Sendable {
   }
 }
 
-/// In ticks: straight lines from the open over high and low, in either order, to the close.
+/// In ticks: straight lines of about a second each, from the open to the close.
 private struct MinutePath {
-  let open: Int64
-  let close: Int64
-  let high: Int64
-  let low: Int64
-  /// The trades that reach the first and the second extreme.
-  let firstTrade: Int
-  let secondTrade: Int
-  let highFirst: Bool
+  static let lines = 64
+
+  /// Where the lines begin, and where the last one ends.
+  let points: [Int64]
+
+  var open: Int64 { points[0] }
+  var close: Int64 { points[MinutePath.lines] }
+  var high: Int64 { points.reduce(open, max) }
+  var low: Int64 { points.reduce(open, min) }
 
   func price(trade: Int) -> Int64 {
-    let first = highFirst ? high : low
-    let second = highFirst ? low : high
-    let last = SpotPrices.tradesPerMinute - 1
-    if trade <= firstTrade { return line(open, first, trade, firstTrade) }
-    if trade <= secondTrade { return line(first, second, trade - firstTrade, secondTrade - firstTrade) }
-    return line(second, close, trade - secondTrade, last - secondTrade)
+    var line = trade * MinutePath.lines / MinutePath.lastTrade
+    guard line < MinutePath.lines else { return close }
+    if MinutePath.trade(at: line + 1) == trade { line += 1 }
+    let start = MinutePath.trade(at: line)
+    guard trade > start else { return points[line] }
+    let steps = MinutePath.trade(at: line + 1) - start
+    return points[line] + (points[line + 1] - points[line]) * Int64(trade - start) / Int64(steps)
   }
 
-  private func line(_ from: Int64, _ to: Int64, _ step: Int, _ steps: Int) -> Int64 {
-    from + (to - from) * Int64(step) / Int64(steps)
-  }
+  private static let lastTrade = SpotPrices.tradesPerMinute - 1
+
+  /// The trade that stands at a point.
+  private static func trade(at point: Int) -> Int { point * lastTrade / lines }
 }

@@ -30,6 +30,8 @@ package struct Outbox {
   package var makerFills: [(market: Int, outcome: Int, side: Side, fill: EngineFill)] = []
   /// Resting orders whose market ended.
   package var lapsedOrders: [String] = []
+  /// Markets whose books changed, some of them twice.
+  var moved: [Int] = []
   /// Markets that are no more: nobody listens to them any longer.
   package var retired: [Int] = []
   /// How many peers asked for the additional events.
@@ -78,5 +80,6 @@ package struct Outbox {
     makerFills.removeAll(keepingCapacity: true)
     lapsedOrders.removeAll(keepingCapacity: true)
     retired.removeAll(keepingCapacity: true)
+    moved.removeAll(keepingCapacity: true)
   }
 }

@@ -102,12 +102,13 @@ extension World {
     for _ in 0..<4 {
       let isHot = random.next() & 1 == 0 && !hot.isEmpty
       let slot = isHot ? hot[random.below(hot.count)] : active[random.below(active.count)]
-      if !plants.isBusy(event: markets[slot].event) { return slot }
+      if !plants.isStill(event: markets[slot].event) { return slot }
     }
     return nil
   }
 
   private mutating func step(_ slot: Int) {
+    if case .upDown = markets[slot].subject { return stepWindow(slot) }
     let token = slot * 2
     let tick = markets[slot].tick.raw
     guard let bid = engine.ladders[token].bestBid?.raw, let ask = engine.ladders[token].bestAsk?.raw else {
@@ -118,14 +119,14 @@ extension World {
     }
     switch random.below(100) {
     case 0..<4: tradeAtRandom(slot)
-    case 4..<26: move(slot)
+    case 4..<26: shift(slot, up: random.next() & 1 == 0)
     case 26..<40: addOrDrop(slot)
     default: resize(slot)
     }
   }
 
   /// Gives a level another size.
-  private mutating func resize(_ slot: Int) {
+  mutating func resize(_ slot: Int) {
     let side: BookSide = random.next() & 1 == 0 ? .bid : .ask
     let levels = engine.ladders[slot * 2].levels(side)
     let depth = min(random.below(levels.count), random.below(levels.count))
@@ -135,7 +136,7 @@ extension World {
   }
 
   /// Adds a level behind the best one, or takes one away.
-  private mutating func addOrDrop(_ slot: Int) {
+  mutating func addOrDrop(_ slot: Int) {
     let side: BookSide = random.next() & 1 == 0 ? .bid : .ask
     let levels = engine.ladders[slot * 2].levels(side)
     let tick = markets[slot].tick.raw
@@ -149,19 +150,6 @@ extension World {
     guard price >= tick, price <= fixedPointScale - tick else { return }
     let quantity = World.quantity(&random, depth: depth)
     engine.setMaker(token: slot * 2, side, Price(raw: price), quantity, changes: &changes)
-  }
-
-  /// Moves the middle by a tick; up/down markets toward what the coin's price says, by up to five.
-  private mutating func move(_ slot: Int) {
-    guard case .upDown(let coin, let opensAt) = markets[slot].subject else {
-      return shift(slot, up: random.next() & 1 == 0)
-    }
-    let fair = fairUp(coin, opensAt: opensAt, closesAt: markets[slot].endsAt)
-    for _ in 0..<5 {
-      let distance = fair.raw - middle(of: slot).raw
-      guard distance.magnitude > UInt64(markets[slot].tick.raw) else { return }
-      shift(slot, up: distance > 0)
-    }
   }
 
   /// Moves both best prices by one tick, unless that would leave money on the table.
@@ -193,7 +181,7 @@ extension World {
   }
 
   /// Takes a best level away; orders of clients there are filled by the market maker.
-  private mutating func remove(_ slot: Int, _ side: BookSide, _ price: Price) {
+  mutating func remove(_ slot: Int, _ side: BookSide, _ price: Price) {
     if engine.hasOrders(market: slot) {
       let quantity = engine.ladders[slot * 2].quantity(side, at: price)
       trade(slot, outcome: 0, side == .bid ? .sell : .buy, quantity, limit: price)

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import Market
 
 extension World {
@@ -7,12 +6,12 @@ extension World {
   static let briefAheadSeconds: Int64 = 600
   static let briefPeriodSeconds: Int64 = 10
   /// Lengths of up/down windows in minutes.
-  static let windows: [Int64] = [3, 5]
+  static let windows: [Int64] = [3, 5, 15]
 
   /// Lists every up/down and brief market that should be listed at `now` and is not, looking back to a moment.
   ///
   /// Three-minute windows of the three coins are staggered by a minute, so one of them closes at every minute;
-  /// five-minute windows close at multiples of five.
+  /// windows of five and fifteen minutes close at multiples of these.
   mutating func openShortMarkets(from past: Timestamp) {
     let minute = now.seconds / 60
     for close in (past.seconds / 60)...(minute + World.upDownAheadMinutes) {
@@ -29,7 +28,8 @@ extension World {
   }
 
   private mutating func openUpDown(_ coin: Coin, window: Int64, close: Int64) {
-    let id = 2_000_000_000 + close * 8 + Int64(coin.rawValue) * 2 + (window == 3 ? 0 : 1)
+    let kind = Int64(World.windows.firstIndex(of: window) ?? 0)
+    let id = 2_000_000_000 + close * 16 + Int64(coin.rawValue) * 4 + kind
     guard marketOfID[id] == nil else { return }
     let key = UInt64(bitPattern: id)
     let opensAt = Timestamp(nanoseconds: (close - window) * 60_000_000_000)
@@ -45,6 +45,7 @@ extension World {
     market.fees = .crypto
     market.subject = .upDown(coin, opensAt: opensAt)
     market.resolvesAt = closesAt.advanced(bySeconds: 2 + Int64(seed.number(.delay, key, below: 6)))
+    market.spreadTicks = 8
     list(market, middle: 500)
   }
 
@@ -130,17 +131,6 @@ extension World {
     let named = event.markets.filter { !markets[$0].isPlaceholder }
     let winner = named[seed.number(.winner, UInt64(bitPattern: event.id), below: named.count)]
     return winner == slot ? 0 : 1
-  }
-
-  /// The chance that a coin ends a window no lower than it began it, from where it stands and the time left.
-  func fairUp(_ coin: Coin, opensAt: Timestamp, closesAt: Timestamp) -> Price {
-    guard now > opensAt else { return Price(raw: fixedPointScale / 2) }
-    let start = spot.prices.boundary(coin, minute: opensAt.seconds / 60)
-    let current = spot.prices.price(coin, milliseconds: now.milliseconds)
-    let minutes = max(0.02, Double(closesAt.nanoseconds(since: now)) / 60e9)
-    let deviation = Double(current - start) / (Double(start) * 0.0004 * minutes.squareRoot())
-    let chance = 1 / (1 + exp(-1.702 * deviation))
-    return Price(raw: Int64(min(0.97, max(0.03, chance)) * Double(fixedPointScale)))
   }
 
   /// A window as the venue's titles name it, in UTC: `July 23, 8:20PM-8:25PM UTC`.

@@ -10,6 +10,7 @@ extension World {
     let cents = best.quantity.raw / 1_000_000
     guard cents > 500, levels.count > 1 else { return }
     let part = Quantity(raw: (500 + Int64(random.below(Int(cents - 499)))) * 1_000_000)
+    guard !looksLikeSpike(slot, outcome: outcome, best.price, part) else { return }
     trade(slot, outcome: outcome, side, part, limit: best.price)
   }
 
@@ -104,6 +105,9 @@ package struct TradeTape: Sendable {
     let end = max(0, found.count - offset)
     return Array(found[max(0, end - limit)..<end].reversed())
   }
+
+  /// The trades of a market that are kept, in the order in which they were told.
+  func of(market: Int) -> [PublicTrade] { recent[market] ?? [] }
 
   /// The last trade of a market.
   package func last(of market: Int) -> PublicTrade? { recent[market]?.last }

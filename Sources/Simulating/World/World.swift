@@ -27,7 +27,7 @@ package struct World {
   package private(set) var tokenOfID: [String: Int] = [:]
   package private(set) var eventOfID: [Int64: Int] = [:]
   /// Markets with open books, in no order, and where each stands in it.
-  private(set) var active: [Int] = []
+  package private(set) var active: [Int] = []
   private var activePlace: [Int] = []
   /// The few markets that get half of the updates.
   var hot: [Int] = []
@@ -35,6 +35,7 @@ package struct World {
   var freeEvents: [Int] = []
   var updateDebt: Int64 = 0
   var lastLifecycleSecond: Int64 = 0
+  var lastQuotedTrade: Int64 = 0
   var changes: [LevelChange] = []
 
   /// Builds the world of a seed as it is at a moment.
@@ -64,8 +65,10 @@ package struct World {
     lastLifecycleSecond = now.seconds
     if options.opensMarkets { openShortMarkets(from: now.advanced(bySeconds: -options.closedListedSeconds)) }
     settleMarkets()
+    quoteWindows()
     outbox.removeAll()
     schedulePlant()
+    scheduleDecoy()
   }
 
   // MARK: Markets come and go
@@ -174,6 +177,7 @@ package struct World {
       if options.opensMarkets { openShortMarkets(from: now) }
     }
     endPlants()
+    quoteWindows()
     updateDebt += min(elapsed, 50_000_000) * Int64(options.updatesPerSecond)
     while updateDebt >= 1_000_000_000 {
       updateDebt -= 1_000_000_000
@@ -185,6 +189,7 @@ package struct World {
   /// Hands what changed in one market to its subscribers as one frame.
   mutating func tell(_ slot: Int) {
     guard !changes.isEmpty else { return }
+    outbox.moved.append(slot)
     outbox.priceChange(markets[slot], slot: slot, changes, at: now)
     changes.removeAll(keepingCapacity: true)
   }
