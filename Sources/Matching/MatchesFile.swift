@@ -9,6 +9,8 @@ internal import Web
 ///   "score":98.21,"decision":"approved","decided_at":"2026-07-24T00:25:21.000Z","by":"anna"}]}`
 struct MatchesFile {
   let file: String
+  /// Whether `*` may stand for the terms of both markets.
+  var allowsAnyTerms = false
 
   func read(_ bytes: [UInt8]) throws(VerifiedMatchesError) -> VerifiedMatches {
     let root: JSONValue
@@ -35,10 +37,14 @@ struct MatchesFile {
 
   private func read(_ row: JSONValue, _ place: String) throws(VerifiedMatchesError) -> MatchedPair {
     guard row.kind == .object else { throw wrong(place, "expected an object, found \(row.kind.rawValue)") }
+    let holdsForAnyTerms =
+      allowsAnyTerms && row["polymarket_terms"]?.string == "*" && row["kalshi_terms"]?.string == "*"
     var pair = MatchedPair(
       polymarket: try name(row, place, "polymarket"), kalshi: try name(row, place, "kalshi"),
-      polarity: try word(row, place, "polarity"), polymarketTerms: try digest(row, place, "polymarket_terms"),
-      kalshiTerms: try digest(row, place, "kalshi_terms"))
+      polarity: try word(row, place, "polarity"),
+      polymarketTerms: holdsForAnyTerms ? 0 : try digest(row, place, "polymarket_terms"),
+      kalshiTerms: holdsForAnyTerms ? 0 : try digest(row, place, "kalshi_terms"))
+    pair.holdsForAnyTerms = holdsForAnyTerms
     pair.decision = try word(row, place, "decision")
     pair.polymarketTitle = try text(row, place, "polymarket_title") ?? ""
     pair.kalshiTitle = try text(row, place, "kalshi_title") ?? ""

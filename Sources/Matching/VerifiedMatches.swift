@@ -29,6 +29,9 @@ public struct MatchedPair: Hashable, Sendable {
   public var polymarketTerms: UInt64
   /// The `termsDigest` of the Kalshi market, likewise.
   public var kalshiTerms: UInt64
+  /// Whether it holds whatever the markets say: only in files that are read beside a person's own, such as that of the
+  /// simulator, which has made both markets of one.
+  public var holdsForAnyTerms = false
   /// For people.
   public var polymarketTitle: String
   /// For people.
@@ -180,6 +183,7 @@ public struct VerifiedMatches: Sendable {
   ) -> WithdrawalReason? {
     guard let polymarketTerms else { return .polymarketUnlisted }
     guard let kalshiTerms else { return .kalshiUnlisted }
+    if pair.holdsForAnyTerms { return nil }
     guard ![pair.polymarketTerms, pair.kalshiTerms, polymarketTerms, kalshiTerms].contains(0) else {
       return .termsUnknown
     }
@@ -214,13 +218,16 @@ extension VerifiedMatches {
   /// - Throws: `VerifiedMatchesError` naming file and field.
   public static func load(_ file: String, readingAlso others: [String]) throws(VerifiedMatchesError) -> Self {
     var matches = try load(file)
-    for other in others { matches.add(try load(other)) }
+    for other in others { matches.add(try load(other, allowsAnyTerms: true)) }
     return matches
   }
 
   /// Reads one file; one that is not there decides nothing.
+  /// - Parameters:
+  ///   - file: the file.
+  ///   - allowsAnyTerms: whether `*` may stand for the terms of both markets.
   /// - Throws: `VerifiedMatchesError` naming file and field.
-  public static func load(_ file: String) throws(VerifiedMatchesError) -> Self {
+  public static func load(_ file: String, allowsAnyTerms: Bool = false) throws(VerifiedMatchesError) -> Self {
     let bytes: [UInt8]
     do throws(SystemError) {
       bytes = try readFile(file, sizeMax: 64 << 20)
@@ -228,7 +235,7 @@ extension VerifiedMatches {
       if error.isMissingFile { return VerifiedMatches() }
       throw VerifiedMatchesError(file: file, field: "", problem: "\(error)")
     }
-    return try MatchesFile(file: file).read(bytes)
+    return try MatchesFile(file: file, allowsAnyTerms: allowsAnyTerms).read(bytes)
   }
 
   /// Writes all decisions so that a reader, or a machine that loses power, sees the old file or the new one.

@@ -22,9 +22,11 @@ public func runScanner(_ context: WorkerContext) throws {
     KalshiREST(settings: settings, runDirectory: context.runDirectory, transport: transport),
   ]
   let options = try ScannerOptions(settings: settings)
+  var pairFiles = PairFiles(settings: settings)
+  let pairs = pairFiles.changed() ?? []
   let done = try Mailbox<ScanReport>()
   Task {
-    var pass = OnePass(options: options, pairs: [])
+    var pass = OnePass(options: options, pairs: pairs)
     done.post(await pass.run(request, sources))
   }
   let poller = Poller()

@@ -23,6 +23,9 @@ public final class Scanner {
   /// How often the full scan found an event's sums that were not what its books say: must stay 0.
   public var driftedSumCount: UInt64 { index.driftedSumCount }
 
+  /// How many pairs have both markets here and may be traded, and how many were withdrawn.
+  public var pairCounts: (active: Int, withdrawn: Int) { (crossPlatform.activeCount, crossPlatform.withdrawnCount) }
+
   let index = MarketIndex()
   /// The trades of each book.
   private(set) var activity: TradeActivity

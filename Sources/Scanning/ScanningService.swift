@@ -20,6 +20,7 @@ public final class ScanningService {
   private var malformedCount: UInt64 = 0
   private let startedAt = SystemClock.monotonicNanoseconds
   private var streamKinds: [StreamKind?] = []
+  private var pairFiles: PairFiles
 
   private enum StreamKind { case trade, ticker, candle, process, other }
 
@@ -39,6 +40,7 @@ public final class ScanningService {
     ) { $0.hasPrefix("ingestor") }
     let board = OpportunityBoard(epoch: publisher.epoch / 1_000_000_000)
     scanner = Scanner(feed: BookFeed(), options: try ScannerOptions(settings: settings), board: board)
+    pairFiles = PairFiles(settings: settings)
     var topics: [Strategy: TopicHandle] = [:]
     for strategy in Strategy.allCases { topics[strategy] = publisher.topic(Topic.opportunity + strategy.rawValue) }
     opportunityTopics = topics
@@ -75,6 +77,7 @@ public final class ScanningService {
       }
       if after >= nextHealth {
         nextHealth = after + 1_000_000_000
+        if let pairs = pairFiles.changed() { scanner.setPairs(pairs) }
         scanner.feed.checkSilence(subscriber, now: after, limitNanoseconds: 3_000_000_000)
         publishHealth()
       }
@@ -205,6 +208,8 @@ public final class ScanningService {
       "trades": Int64(tradeCount),
       "tickers": Int64(tickerCount),
       "scans": Int64(scanner.scannedCount),
+      "pairs_active": Int64(scanner.pairCounts.active),
+      "pairs_withdrawn": Int64(scanner.pairCounts.withdrawn),
       "event_sums_drifted": Int64(scanner.driftedSumCount),
       "opportunities_open": Int64(scanner.board.openCount),
       "opportunities_opened": Int64(scanner.board.openedCount),
