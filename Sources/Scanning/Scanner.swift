@@ -100,7 +100,6 @@ public final class Scanner {
   /// Takes the pairs of markets of two venues that ask the same; those that are no longer among them are withdrawn.
   public func setPairs(_ pairs: [MarketPair]) {
     crossPlatform.setPairs(pairs, self)
-    crossPlatform.scanAll(self)
   }
 
   /// Takes whether a venue takes orders: while it does not, finds there are held (X4).

@@ -78,6 +78,28 @@ struct CrossPlatformTests {
     #expect(stage.scan().isEmpty)
   }
 
+  @Test func `a list that changes leaves the other pairs' opportunities alone`() throws {
+    let stage = try Stage()
+    var pairs: [MarketPair] = []
+    for number in 0..<3 {
+      let here = try stage.add()
+      let there = try stage.add { $0.venue = .kalshi }
+      pairs.append(
+        MarketPair(
+          first: .init(venue: .polymarket, id: stage.feed.markets[here].id, terms: nil),
+          second: .init(venue: .kalshi, id: stage.feed.markets[there].id, terms: nil), isOpposite: false))
+      if number == 0 { stage.scanner.setPairs([pairs[0]]) }
+      try stage.set(here, 0, asks: [("0.30", "40")])
+      try stage.set(there, 1, asks: [("0.55", "60")])
+    }
+    #expect(stage.scan().map(\.state) == [.opened])
+    stage.scanner.setPairs([pairs[0], pairs[1]])
+    #expect(stage.scan().map(\.state) == [.opened])
+    stage.scanner.setPairs([pairs[2], pairs[1]])
+    #expect(stage.scan().map(\.state) == [.closed, .opened])
+    #expect(stage.scanner.pairCounts.active == 2)
+  }
+
   @Test func `a text that changes withdraws the approval, and closes what was open`() throws {
     let stage = try Stage()
     let (here, there) = try pair(stage, terms: (11, 22))

@@ -25,7 +25,7 @@ import Web
     try file.pathExtension == "gz" ? #require(try gunzip(file)) : Data(contentsOf: file)
   }
 
-  private func report(_ name: String, looked: Int, found: Int, _ scanner: Scanner, _ more: String = "") {
+  private func report(_ name: String, looked: Int, found: Int, _ scanner: Scanning.Scanner, _ more: String = "") {
     let reasons = SkipReason.allCases.filter { scanner.skips[$0] > 0 }.map { "\($0.name) \(scanner.skips[$0])" }
     print("recorded truth: \(name): looked at \(looked), found \(found); \(reasons.joined(separator: ", ")) \(more)")
   }

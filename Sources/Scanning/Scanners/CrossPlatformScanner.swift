@@ -15,6 +15,9 @@ final class CrossPlatformScanner: MarketScanner {
   }
 
   private var pairs: [Pair] = []
+  /// The number of each pair, and those that belong to none any more.
+  private var numbers: [MarketPair: Int] = [:]
+  private var free: [Int] = []
   /// The pairs of each market, by the market's venue and id.
   private var pairsOfMarket: [InstrumentID: [Int]] = [:]
   /// The pairs of each book.
@@ -25,25 +28,43 @@ final class CrossPlatformScanner: MarketScanner {
   /// How many pairs were withdrawn because a text has changed.
   private(set) var withdrawnCount = 0
 
-  /// Takes all pairs there are; opportunities of others are closed.
+  /// Takes all pairs there are; opportunities of others are closed, those of pairs that stay go on.
   func setPairs(_ all: [MarketPair], _ engine: Scanner) {
-    for place in engine.board.openPlaces(.crossPlatform) {
-      engine.board.update(FindPlace(.crossPlatform, place), nil, engine)
-    }
-    for book in pairsOfBook.indices where !pairsOfBook[book].isEmpty {
-      pairsOfBook[book] = []
-      engine.index.setWatched(false, book)
-      engine.latency.watch(book, engine)
-    }
-    pairs = all.map { Pair(terms: $0) }
-    pairsOfMarket = [:]
-    for (number, pair) in all.enumerated() {
-      for end in [pair.first, pair.second] {
+    let wanted = Set(all)
+    for (terms, number) in numbers where !wanted.contains(terms) { drop(number, engine) }
+    for terms in all where numbers[terms] == nil {
+      let number = free.popLast() ?? pairs.count
+      if number == pairs.count { pairs.append(Pair(terms: terms)) } else { pairs[number] = Pair(terms: terms) }
+      numbers[terms] = number
+      for end in [terms.first, terms.second] {
         pairsOfMarket[InstrumentID(venue: end.venue, symbol: end.id), default: []].append(number)
       }
+      resolve(number, engine)
+      look(number, engine)
     }
-    for number in pairs.indices { resolve(number, engine) }
     recount()
+  }
+
+  /// Forgets a pair; its number is free again.
+  private func drop(_ number: Int, _ engine: Scanner) {
+    let pair = pairs[number]
+    engine.board.update(FindPlace(.crossPlatform, number), nil, engine)
+    numbers[pair.terms] = nil
+    for end in [pair.terms.first, pair.terms.second] {
+      pairsOfMarket[InstrumentID(venue: end.venue, symbol: end.id)]?.removeAll { $0 == number }
+    }
+    for market in [pair.first, pair.second] where market >= 0 {
+      for book in engine.feed.marketBooks[market] {
+        pairsOfBook[book].removeAll { $0 == Int32(number) }
+        guard pairsOfBook[book].isEmpty else { continue }
+        engine.index.setWatched(false, book)
+        engine.latency.watch(book, engine)
+        engine.spike.watch(book, engine)
+      }
+    }
+    pairs[number].first = -1
+    pairs[number].isApproved = false
+    free.append(number)
   }
 
   /// Watches a book that belongs to a pair.
@@ -52,10 +73,9 @@ final class CrossPlatformScanner: MarketScanner {
   }
 
   func marketChanged(_ place: Int, _ engine: Scanner) {
-    guard !pairs.isEmpty else { return }
+    guard !numbers.isEmpty else { return }
     let market = engine.feed.markets[place]
-    guard let numbers = pairsOfMarket[InstrumentID(venue: market.venue, symbol: market.id)] else { return }
-    for number in numbers {
+    for number in pairsOfMarket[InstrumentID(venue: market.venue, symbol: market.id)] ?? [] {
       resolve(number, engine)
       look(number, engine)
     }
@@ -93,7 +113,7 @@ final class CrossPlatformScanner: MarketScanner {
   }
 
   func scan(_ batch: DirtyBatch, _ engine: Scanner) {
-    guard !pairs.isEmpty else { return }
+    guard !numbers.isEmpty else { return }
     for book in batch.books where book < pairsOfBook.count {
       for number in pairsOfBook[book] { changed.insert(Int(number)) }
     }

@@ -62,6 +62,11 @@ final class SpikeScanner: MarketScanner {
     engine.bookChanged(book)
   }
 
+  /// Watches a book that has just had a spike.
+  func watch(_ book: BookIndex, _ engine: Scanner) {
+    if spikes.contains(where: { $0.book == book }) { engine.index.setWatched(true, book) }
+  }
+
   func scan(_ batch: DirtyBatch, _ engine: Scanner) {
     guard !spikes.isEmpty else { return }
     for spike in spikes where batch.books.contains(spike.book) { look(spike, engine) }
