@@ -75,7 +75,6 @@ struct DateMention: Hashable {
 
   private mutating func set(_ date: CalendarDay) {
     if let year { self.year = year + (date.year - (self.year ?? date.year)) }
-    if month == 1, date.month == 12, let known = self.year, known == date.year + 1 { self.year = date.year }
     (month, day) = (date.month, date.day)
   }
 

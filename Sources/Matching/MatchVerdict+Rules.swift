@@ -6,7 +6,7 @@ extension MatchVerdict {
   ///   - polymarket: what it says.
   ///   - kalshi: likewise.
   ///   - limits: when they are candidates.
-  ///   - score: of `scoredText`, where it is known already.
+  ///   - known: the score of `scoredText`, where it is known already.
   ///   - isComplete: whether all that speaks against it is told, or the first alone.
   public init(
     _ polymarket: MarketFacts, _ kalshi: MarketFacts, limits: MatchLimits = MatchLimits(), score known: Double? = nil,
@@ -204,6 +204,13 @@ struct MatchRules {
   }
 
   var directionsDiffer: Bool {
+    // Outcomes that are directions themselves: the other market has to say which of them it is. Where the line may be
+    // met exactly, "at least" is not "over".
+    if Set(polymarket.text.outcomes.map { $0.lowercased() }) == ["over", "under"], kalshi.reading.directions.count == 1 {
+      let isExactable = kalshi.reading.numbers.contains { $0.raw % 100_000_000 == 0 }
+      return !polymarket.reading.directions.isEmpty
+        || !kalshi.reading.directions.isSubset(of: isExactable ? [.above, .below] : [.above, .atLeast, .below, .atMost])
+    }
     let isMoney = polymarket.reading.numbers.union(kalshi.reading.numbers).contains(where: \.isMoney)
     let directions = both.map { pair in
       Set(

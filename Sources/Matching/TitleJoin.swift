@@ -15,6 +15,13 @@ public struct TitleJoin {
     public var right: Int
     /// Their score, from the bound to 100.
     public var score: Double
+
+    /// A pair by its places and score.
+    public init(left: Int, right: Int, score: Double) {
+      self.left = left
+      self.right = right
+      self.score = score
+    }
   }
 
   /// One title, ready to be compared.

@@ -145,7 +145,7 @@ struct TitleReading {
 
   private mutating func readMonth(_ month: Int, _ index: Int) -> Int {
     var next = index + 1
-    guard let day = day(next), !(lexemes[next].number != nil && year(next) != nil) else {
+    guard let day = day(next) else {
       if sign(next) == ",", year(next + 1) != nil { next += 1 }
       let year = self.year(next)
       add(index, year, month, nil)
@@ -184,7 +184,7 @@ struct TitleReading {
       case "end":
         mention.isEnd = true
         isUsed[place] = true
-      case "the", "of", "on or", "year", ",", "-", "and", "or": break
+      case "the", "of", "year", ",", "-", "and", "or": break
       default:
         if ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].contains(word.prefix(3)), word.hasSuffix("day") { break }
         place = -1

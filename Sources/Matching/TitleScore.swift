@@ -15,8 +15,10 @@ public enum TitleScore {
   static func tokens(_ title: String) -> [[UInt32]] {
     var tokens: [[UInt32]] = []
     var token: [UInt32] = []
+    // RapidFuzz takes the two blanks of Latin 1 for letters where a text has no code point beyond it.
+    let isWide = title.unicodeScalars.contains { $0.value > 0xFF }
     for scalar in title.unicodeScalars {
-      if isSpace(scalar.value) {
+      if isSpace(scalar.value), isWide || scalar.value < 0x80 {
         if !token.isEmpty { tokens.append(token) }
         token.removeAll()
       } else {

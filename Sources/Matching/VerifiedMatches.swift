@@ -178,6 +178,7 @@ public struct VerifiedMatches: Sendable {
   ///   - pair: the approval.
   ///   - polymarketTerms: nil where the market is not listed.
   ///   - kalshiTerms: likewise.
+  /// - Returns: the reason, or nil.
   public func withdrawal(
     of pair: MatchedPair, polymarketTerms: UInt64?, kalshiTerms: UInt64?
   ) -> WithdrawalReason? {

@@ -149,7 +149,7 @@ enum Wording {
     on in at by for with from into than that this these those it its as and or if then there their his her he she they \
     who whom whose what which when where how many much any some all vs v versus et est edt ct pt utc gmt am pm \
     monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun x price value level \
-    official officially race take takes place get gets got become becomes during until till through
+    yes official officially race take takes place get gets got become becomes during until till through
     """.split(separator: " ").map(String.init))
 
   /// Words of clubs' and companies' full names, which one venue writes and the other leaves out.

@@ -35,6 +35,7 @@ extension HistoryStore {
   /// - Parameters:
   ///   - venue: where.
   ///   - now: markets that have closed before are left out.
+  /// - Returns: the terms, by the markets' ids.
   /// - Throws: `StoreError`.
   public func openTerms(_ venue: Venue, now: Timestamp) throws(StoreError) -> [MarketTerms] {
     try database.query(

@@ -65,7 +65,7 @@ import Web
     #expect(approved.status == 0, "\(approved.errors)")
     let decided = try #require(try VerifiedMatches.load(directory.path + "/data/matches.json").all.first)
     #expect(decided.decision == .approved && decided.polarity == .same && decided.by == "anna")
-    #expect((decided.polymarketTerms, decided.kalshiTerms) == (1, 2))
+    #expect(decided.polymarketTerms == 1 && decided.kalshiTerms == 2)
     #expect(try rows([]).map { [$0["state"]?.string, $0["reason"]?.string] } == [["approved", "by anna"]])
 
     try fill(kalshiDigest: 9)

@@ -54,7 +54,7 @@ public enum BulkheadTool {
     case "version": return "bulkhead \(version)\n"
     case "matches" where invocation.operands.first == "try":
       let isConfigured = invocation.value("-c") != nil || environment["BULKHEAD_CONF"] != nil
-      return isConfigured ? nil : try MatchTrial(invocation).text(limits: MatchLimits())
+      return try isConfigured ? nil : MatchTrial(invocation).text(limits: MatchLimits())
     default: return nil
     }
   }
