@@ -37,8 +37,9 @@ package struct SpotPrices: Sendable {
 
   /// How far the logarithm of the price goes in a second, as a standard deviation; in t seconds √t times as far.
   ///
-  /// The scales of strengths a·√2ᵏ, each value uniform in ±1, add up to a variance of 2a² for each minute.
-  package static let volatilityPerRootSecond = (2.0 / 60).squareRoot() * Double(firstAmplitude) / 1e9
+  /// Scales of strength a·√2ᵏ and width 2ᵏ minutes, uniform in ±1 and linear between, add up to a variance of 4a²/3 for
+  /// each minute at every distance: Σₖ 2ᵏ·E[(Xₖ(t + d) − Xₖ(t))²] = 4d/3.
+  package static let volatilityPerRootSecond = (4.0 / 3 / 60).squareRoot() * Double(firstAmplitude) / 1e9
 
   private let seed: Seed
 
@@ -184,10 +185,6 @@ package struct SpotPrices: Sendable {
   /// Strength of the scale of one minute, in 10⁻⁹ of the price.
   private static let firstAmplitude: Int64 = 220_000
 
-  /// How far the middle of a minute is displaced at most, in 10⁻⁹ of the price: a bridge of variance 2a² has a quarter
-  /// of it there, and a uniform number's variance is a third of its greatest square.
-  private static let bridgeAmplitude = firstAmplitude * 12_247 / 10_000
-
   /// Strengths of the scales in 10⁻⁹ of the price.
   private static let amplitudes: [Int64] = (0..<18).map { scale in
     var amplitude = firstAmplitude
@@ -216,7 +213,8 @@ package struct SpotPrices: Sendable {
     var points = [Int64](repeating: open << 10, count: MinutePath.lines + 1)
     points[MinutePath.lines] = close << 10
     var width = MinutePath.lines
-    var amplitude = SpotPrices.bridgeAmplitude
+    // A bridge of variance 4a²/3 has a quarter of it in the middle, which is what a uniform number in ±a has.
+    var amplitude = SpotPrices.firstAmplitude
     var bits: UInt64 = 0
     var drawn: UInt64 = 0
     while width > 1 {
