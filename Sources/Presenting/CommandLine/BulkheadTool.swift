@@ -11,7 +11,7 @@ public enum BulkheadTool {
 
   static let commands: [Command] = [
     .run, .status, .start, .stop, .restart, .scale, .shutdown, .tail, .opportunities, .orders, .fills, .trades,
-    .candles, .positions, .profit, .health, .dashboard, .simulator, .config, .decode, .help, .version,
+    .candles, .positions, .profit, .health, .dashboard, .simulator, .config, .doctor, .decode, .help, .version,
   ]
 
   /// Runs one command, and prints what it answers.
