@@ -43,6 +43,8 @@ public enum Topic {
   public static let shards = "shards/"
   /// Counters of each process: `health/NAME`.
   public static let health = "health/"
+  /// Whether a venue takes orders: `venue/VENUE/PUBLISHER`, once a second, and the last value on join.
+  public static let venue = "venue/"
   /// What the simulator planted: `planted/STRATEGY`.
   public static let planted = "planted/"
   /// The current state, sent to one subscriber: `snapshot/SUBSCRIBER/NONCE/TOPIC`.

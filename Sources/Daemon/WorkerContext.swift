@@ -51,6 +51,7 @@ public struct WorkerContext: Sendable {
     Log.configure(level: .info, json: false, process: name)
     let settings = try Settings.load(path: path, environment: environment)
     configureLog(settings, name: name)
+    try settings.checkDatabase()
     Signals.ignore(SIGPIPE)
     let context = WorkerContext(
       name: name, settings: settings, runDirectory: settings.path("bulkhead", "run_dir"),

@@ -10,10 +10,12 @@ public final class ExecutingService {
   private let context: WorkerContext
   private let mode: ExecutionMode
   private let publisher: Publisher
-  private let subscriber: Subscriber
+  let subscriber: Subscriber
   private let directory: Directory
-  private let books = FeedBooks()
-  private let desk: ExecutionDesk
+  let books = FeedBooks()
+  let desk: ExecutionDesk
+  /// Which venues take orders.
+  var admission: VenueAdmission
   private let log: ExecutionLog
   private let healthTopic: TopicHandle
   private var orderTopics: [Venue: TopicHandle] = [:]
@@ -42,11 +44,13 @@ public final class ExecutingService {
     let settings = context.settings
     mode = try ExecutionMode.of(settings)
     desk = ExecutionDesk(options: ExecutorOptions(settings: settings))
+    admission = VenueAdmission(silenceMaxNanoseconds: desk.options.venueSilenceMaxNanoseconds)
     log = try ExecutionLog(dataDirectory: context.dataDirectory)
     let highWaterMark = settings.integer("bus", "high_water_mark_messages")
     publisher = try Publisher(name: context.name, runDirectory: context.runDirectory, highWaterMark: highWaterMark)
     subscriber = try Subscriber(
-      name: context.name, topics: [Topic.market, Topic.book, Topic.opportunity, Topic.settlement, Topic.process],
+      name: context.name,
+      topics: [Topic.market, Topic.book, Topic.opportunity, Topic.settlement, Topic.process, Topic.venue],
       highWaterMark: highWaterMark, reconnectMilliseconds: settings.integer("bus", "reconnect_ms"))
     directory = try Directory(
       subscriber: subscriber, runDirectory: context.runDirectory, fixed: settings.list("bus", "publishers")
@@ -199,8 +203,13 @@ public final class ExecutingService {
         }
       } else if topic.hasPrefix(Topic.settlement) {
         takeSettlement(&reader)
+      } else if topic.hasPrefix(Topic.venue) {
+        takeVenue(&reader)
       } else if topic.hasPrefix(Topic.process) {
-        if let gone = directory.handle(event) { books.feed.forget(publisher: gone) { _ in } }
+        if let gone = directory.handle(event) {
+          books.feed.forget(publisher: gone) { _ in }
+          admission.forget(publisher: gone)
+        }
       }
     case .gap(let stream, let missed):
       Log.warning("messages are missing", ["topic": subscriber.topic(of: stream), "missed": "\(missed)"])
@@ -242,6 +251,7 @@ public final class ExecutingService {
     defer { waiting.removeAll(keepingCapacity: true) }
     guard drainUntil == nil else { return }
     desk.canJournal = log.isClear && interrupted.isEmpty
+    checkVenues(SystemClock.monotonicNanoseconds)
     var batches: [OrderBatch] = []
     for opportunity in waiting {
       switch desk.approve(opportunity, books, now: SystemClock.now) {
@@ -296,6 +306,7 @@ public final class ExecutingService {
   private func work() {
     let now = moment
     guard let due = desk.nextDue, due <= now.monotonicNanoseconds else { return }
+    checkVenues(now.monotonicNanoseconds)
     let output = desk.work(books, now: now)
     var entries: [JournalEntry] = []
     if !output.results.isEmpty { entries.append(.results(output.results)) }
@@ -378,7 +389,7 @@ public final class ExecutingService {
   private func everySecond() {
     context.readiness.watchdog()
     do { try readFlags() } catch { Log.warning("flags could not be read", ["error": "\(error)"]) }
-    var counters = desk.counters
+    var counters = desk.counters.merging(venueCounters) { $1 }
     let feed = books.feed
     counters["messages_received"] = Int64(subscriber.receivedCount)
     counters["messages_missed"] = Int64(subscriber.missedCount)

@@ -185,6 +185,11 @@ public struct Execution: Sendable {
     return extra < lot ? .zero : Quantity(raw: extra.raw - extra.raw % lot.raw)
   }
 
+  /// The instruments of which a surplus is to be sold.
+  var surplusInstruments: [InstrumentID] {
+    legs.indices.filter { surplus($0).raw > 0 }.map { legs[$0].order.instrument }
+  }
+
   /// Takes what the legs' orders got, or what an attempt to unwind sold.
   mutating func take(_ results: [OrderResult]) -> Next {
     for result in results {

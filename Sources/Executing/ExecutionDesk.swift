@@ -33,6 +33,8 @@ public final class ExecutionDesk {
   public var isKilled = false
   /// Whether the journal can be written.
   public var canJournal = true
+  /// The venues that take no new orders now.
+  public var closedVenues: [Venue: ClosedVenue] = [:]
   /// What was counted: `approved`, `rejected_…`, `completed`, `missed`, `unwound`, `stuck`.
   public private(set) var counters: [String: Int64] = [:]
   private var broker = PaperBroker()
@@ -41,6 +43,8 @@ public final class ExecutionDesk {
   private var tasks: [(due: Int64, task: Task)] = []
   private var executed: Set<UInt64> = []
   private var executedInOrder: [UInt64] = []
+  /// Executions whose surplus cannot be sold as long as a venue takes no orders.
+  private var heldUnwinds: Set<UInt64> = []
 
   /// How many opportunities are remembered as executed.
   static let executedMax = 100_000
@@ -76,6 +80,7 @@ public final class ExecutionDesk {
     context.isBreakerOpen = breaker.isOpen
     context.isKilled = isKilled
     context.canJournal = canJournal
+    context.closedVenues = closedVenues
     do throws(Rejection) {
       let approved = try SafetyChecks.approve(opportunity, context, books, now: now)
       count("approved")
@@ -181,6 +186,13 @@ public final class ExecutionDesk {
 
   private func planUnwind(_ id: UInt64, _ books: some MarketBooks, _ now: Moment, _ output: inout DeskOutput) {
     guard var execution = executions[id] else { return }
+    // A venue that takes no such order now would only use up the attempts: the sale waits until it does.
+    guard !execution.surplusInstruments.contains(where: { closedVenues[$0.venue]?.state.takesUnwinds == false }) else {
+      if heldUnwinds.insert(id).inserted { count("unwinds_held") }
+      tasks.append((now.monotonicNanoseconds + max(options.unwindPauseNanoseconds, 50_000_000), .planUnwind(id)))
+      return
+    }
+    heldUnwinds.remove(id)
     let liquidity = broker.liquidity
     let plan = execution.planUnwind(now: now.time) { order, quantity in
       let market = books.market(order.marketID, venue: order.instrument.venue)

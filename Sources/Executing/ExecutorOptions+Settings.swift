@@ -50,6 +50,8 @@ extension ExecutorOptions {
     costTolerance = fraction("depth_tolerance")
     limitTolerance = fraction("limit_tolerance")
     edgeMinimumFraction = fraction("edge_minimum_fraction")
+    bookPriceDeviationMax = fraction("book_price_deviation_max")
+    venueSilenceMaxNanoseconds = nanoseconds("venue_silence_max_ms")
     bankroll = money("bankroll")
     exposureMax = money("exposure_max")
     eventExposureMax = money("event_exposure_max")

@@ -14,6 +14,10 @@ public struct ExecutorOptions: Sendable {
   public var costTolerance = Price(raw: 1_000_000)
   /// How much worse than its limit a leg's worst level may be, as a fraction.
   public var limitTolerance = Price(raw: 500_000)
+  /// How far a book's best bid may be from the trade price that triggered an order, in dollars.
+  public var bookPriceDeviationMax = BookPriceCheck.deviationMaxDefault
+  /// A venue whose ingestor has said nothing for longer gets no new orders.
+  public var venueSilenceMaxNanoseconds: Int64 = 5_000_000_000
   /// How much of the profit found must still be there on fresh books, as a fraction.
   public var edgeMinimumFraction = Price(raw: 50_000_000)
   /// The cash that the paper broker begins with.

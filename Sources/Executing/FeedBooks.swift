@@ -29,7 +29,12 @@ final class FeedBooks: MarketBooks {
 
   func book(_ instrument: InstrumentID) -> BookIndex? { feed.bookPlace(instrument) }
 
-  func header(_ book: BookIndex) -> BookHeader { feed.cache.header(book) }
+  /// A book whose publisher is not heard any more is stale, whatever was known last.
+  func header(_ book: BookIndex) -> BookHeader {
+    var header = feed.cache.header(book)
+    if header.state == .live, !feed.isTrustworthy(book) { header.state = .stale }
+    return header
+  }
 
   func levels(_ side: BookSide, of book: BookIndex) -> UnsafeBufferPointer<Level> { feed.cache.side(side, of: book) }
 }

@@ -20,6 +20,10 @@ public enum Rejection: Error, Hashable, Sendable, CustomStringConvertible {
   case expired(ageMilliseconds: Int64, limitMilliseconds: Int64)
   /// It has more legs than a batch may have.
   case tooManyLegs(Int, limit: Int)
+  /// A venue takes no new orders now, or nothing was heard of it for too long (X4).
+  case venueNotOpen(Venue, ClosedVenue)
+  /// The book is not where the trade was seen that triggered it (I6).
+  case bookPriceOff(InstrumentID, BookPriceCheck)
   /// Its legs do not belong together: none, different sizes, both sides, or the same instrument twice.
   case malformed(String)
   /// A market was never announced to us.
@@ -62,6 +66,8 @@ public enum Rejection: Error, Hashable, Sendable, CustomStringConvertible {
     case .eventBusy: "event_busy"
     case .expired: "expired"
     case .tooManyLegs: "too_many_legs"
+    case .venueNotOpen(_, let closed): "venue_\(closed.state.name.replacing("-", with: "_"))"
+    case .bookPriceOff: "book_price_off"
     case .malformed: "malformed"
     case .marketUnknown: "market_unknown"
     case .marketClosed: "market_closed"
@@ -85,6 +91,8 @@ public enum Rejection: Error, Hashable, Sendable, CustomStringConvertible {
     case .eventBusy(let event): "\(name): \(event)"
     case .expired(let age, let limit): "\(name): \(age) ms old, limit \(limit) ms"
     case .tooManyLegs(let count, let limit): "\(name): \(count), limit \(limit)"
+    case .venueNotOpen(let venue, let closed): "\(name): \(venue.rawValue): \(closed.reason)"
+    case .bookPriceOff(let instrument, let check): "\(name): \(instrument): \(check.reason)"
     case .malformed(let problem): "\(name): \(problem)"
     case .marketUnknown(let id), .marketClosed(let id): "\(name): \(id)"
     case .pricesStale(let instrument), .depthMissing(let instrument), .inventoryMissing(let instrument):

@@ -58,6 +58,8 @@ public struct CheckContext {
   public var isKilled = false
   /// Whether the journal can be written.
   public var canJournal = true
+  /// The venues that take no new orders.
+  public var closedVenues: [Venue: ClosedVenue] = [:]
 
   /// A context in which nothing is under way.
   public init(options: ExecutorOptions, portfolio: Portfolio, liquidity: Liquidity = Liquidity()) {
@@ -82,7 +84,9 @@ public enum SafetyChecks {
   ) throws(Rejection) -> RiskApproved {
     try checkAdmission(opportunity, context, now)
     try checkShape(opportunity, context.options)
+    try checkVenues(opportunity, context)
     let legs = try checkedLegs(opportunity, context, books, now)
+    try checkBookPrice(opportunity, legs, context.options, books)
     let events = Set(legs.map { "\($0.market.venue.rawValue)/\($0.market.eventID)" })
     if let busy = events.first(where: { context.busyEvents.contains($0) }) { throw .eventBusy(busy) }
     let setValue = SetValue.certain(legs, books)
@@ -135,6 +139,29 @@ public enum SafetyChecks {
     guard legs.allSatisfy({ $0.limit.raw > 0 && $0.limit <= .one && $0.notional.raw >= 0 && $0.fee.raw >= 0 })
     else { throw .malformed("a price or an amount out of range") }
     guard opportunity.profit.raw > 0 else { throw .malformed("a profit of \(opportunity.profit)") }
+  }
+
+  /// One leg that cannot be sent is enough: the others would have to be undone.
+  private static func checkVenues(_ opportunity: Opportunity, _ context: CheckContext) throws(Rejection) {
+    for leg in opportunity.legs {
+      let venue = leg.instrument.venue
+      if let closed = context.closedVenues[venue] { throw .venueNotOpen(venue, closed) }
+    }
+  }
+
+  /// What a trade price triggered is only real where the book of its first leg is near that price (I6).
+  private static func checkBookPrice(
+    _ opportunity: Opportunity, _ legs: [CheckedLeg], _ options: ExecutorOptions, _ books: some MarketBooks
+  ) throws(Rejection) {
+    guard let triggerPrice = opportunity.triggerPrice else {
+      if opportunity.strategy == .spike { throw .malformed("a spike without the price that triggered it") }
+      return
+    }
+    guard let first = legs.first else { return }
+    let check = BookPriceCheck(
+      expected: triggerPrice, bestBid: books.levels(.bid, of: first.book).last?.price,
+      deviationMax: options.bookPriceDeviationMax)
+    if !check.isWithin { throw .bookPriceOff(first.leg.instrument, check) }
   }
 
   private static func checkedLegs(

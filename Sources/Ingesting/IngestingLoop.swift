@@ -10,6 +10,7 @@ final class IngestingLoop<Letter: Sendable> {
   let venue: Venue
   let publisher: Publisher
   let healthTopic: TopicHandle
+  let venueTopic: TopicHandle
   let mailbox: Mailbox<Letter>
   let shards: ShardFollower
   let poller = Poller()
@@ -18,6 +19,10 @@ final class IngestingLoop<Letter: Sendable> {
   /// Whether a stream was opened or closed since the last wait.
   var pollSetChanged = true
   var random = SystemRandomNumberGenerator()
+  /// Whether the venue takes orders.
+  var watch: VenueWatch
+  let probeEnd = ProbeEnd()
+  let shapeWatch = ShapeWatch()
   /// How often streams have failed, by what stood in the way.
   var streamFailures: [String: Int64] = [:]
 
@@ -32,6 +37,10 @@ final class IngestingLoop<Letter: Sendable> {
       name: context.name, runDirectory: context.runDirectory,
       highWaterMark: context.settings.integer("bus", "high_water_mark_messages"))
     healthTopic = publisher.topic(Topic.health + context.name)
+    venueTopic = publisher.topic("\(Topic.venue)\(venue.rawValue)/\(context.name)")
+    watch = VenueWatch(
+      probeNanoseconds: Int64(context.settings.integer("bulkhead", "venue_status_s")) * 1_000_000_000,
+      now: SystemClock.now)
     mailbox = try Mailbox()
   }
 
@@ -61,6 +70,10 @@ protocol IngestingService: AnyObject, SendableMetatype {
   var silenceNanoseconds: Int64 { get }
   /// How many attempts to connect are under way at once.
   var attemptsMax: Int { get }
+  /// Whether it has told what it watches: before that, nothing is known of the venue.
+  var isReady: Bool { get }
+  /// Who can be asked whether the venue takes orders; nil where nobody can.
+  var statusSource: (any StatusSource)? { get }
   /// One line for people.
   var statusText: String { get }
   /// How many markets or symbols are this shard's, as logs name them.
@@ -101,6 +114,7 @@ extension IngestingService {
 
   func continueWork() -> Bool { false }
   func stopped() {}
+  var statusSource: (any StatusSource)? { nil }
 
   /// Ingests until told to stop.
   func runLoop() {
@@ -124,6 +138,7 @@ extension IngestingService {
       guard after >= nextTick else { continue }
       nextTick = after + 100_000_000
       tick(after)
+      watchVenue(after)
     }
     context.notify("STOPPING=1")
     for connection in connections { connection.stream.peer?.close(code: WebSocketCloseCode.goingAway, reason: "") }
@@ -154,7 +169,10 @@ extension IngestingService {
   func publishHealth(_ own: [String: Int64]) {
     context.readiness.watchdog()
     var values = own.merging(RequestFailures.values(venue, prefix: "request_failures_")) { $1 }
+    values.merge(RequestBreakers.values(venue)) { $1 }
+    values.merge(loop.shapeWatch.health) { $1 }
     for (name, count) in loop.streamFailures { values["stream_failures_" + name] = count }
+    values["venue_state"] = Int64(loop.watch.state.rawValue)
     values["connections"] = Int64(connections.count)
     values["connections_open"] = Int64(connections.count { $0.stream.state == .open })
     values["reconnections"] = Int64(connections.reduce(0) { $0 + max(0, $1.stream.openCount - 1) })

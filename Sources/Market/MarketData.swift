@@ -14,11 +14,15 @@ public struct Trade: Hashable, Sendable {
   ///
   /// It is not told on the bus.
   public var number: Int64?
+  /// Whether the venue did not say how much, and `quantity` was found elsewhere (I5).
+  public var sizeBackfilled = false
 
   /// A trade by its parts.
   public init(
-    instrument: InstrumentID, price: Price, quantity: Quantity?, takerSide: Side, time: Timestamp, number: Int64? = nil
+    instrument: InstrumentID, price: Price, quantity: Quantity?, takerSide: Side, time: Timestamp,
+    number: Int64? = nil, sizeBackfilled: Bool = false
   ) {
+    self.sizeBackfilled = sizeBackfilled
     self.number = number
     self.instrument = instrument
     self.price = price

@@ -45,9 +45,12 @@ public struct CircuitBreaker: Hashable, Sendable {
     public var openings: Int
     /// Until when it is open, in nanoseconds since 1970; 0 where it is closed.
     public var openUntil: Int64
+    /// Since when a probe is out, in nanoseconds since 1970; 0 where none is.
+    public var probeSince: Int64
 
     /// A memory by its parts.
-    public init(failures: Int, openings: Int, openUntil: Int64) {
+    public init(failures: Int, openings: Int, openUntil: Int64, probeSince: Int64 = 0) {
+      self.probeSince = probeSince
       self.failures = failures
       self.openings = openings
       self.openUntil = openUntil
@@ -70,11 +73,15 @@ public struct CircuitBreaker: Hashable, Sendable {
     failures = memory.failures
     openings = memory.openings
     openUntil = memory.openUntil
-    state = openUntil > 0 ? .open : .closed
+    probeSince = memory.probeSince
+    state = openUntil == 0 ? .closed : probeSince > 0 ? .halfOpen : .open
   }
 
   /// What is kept over a restart.
-  public var memory: Memory { Memory(failures: failures, openings: openings, openUntil: openUntil) }
+  public var memory: Memory {
+    Memory(
+      failures: failures, openings: openings, openUntil: openUntil, probeSince: state == .halfOpen ? probeSince : 0)
+  }
 
   /// Asks whether a request may be sent; one that may is to be reported by `succeed` or `fail`.
   public mutating func admits(now: Int64) -> Bool {

@@ -21,8 +21,10 @@ public final class ScanningService {
   private let startedAt = SystemClock.monotonicNanoseconds
   private var streamKinds: [StreamKind?] = []
   private var pairFiles: PairFiles
+  /// The ingestors that say that their venue takes no orders.
+  private var closedBy: [Venue: Set<String>] = [:]
 
-  private enum StreamKind { case trade, ticker, candle, process, other }
+  private enum StreamKind { case trade, ticker, candle, process, venue, other }
 
   /// Binds its endpoint and subscribes to markets, books, trades and spot prices.
   ///
@@ -33,7 +35,7 @@ public final class ScanningService {
     let highWaterMark = settings.integer("bus", "high_water_mark_messages")
     publisher = try Publisher(name: context.name, runDirectory: context.runDirectory, highWaterMark: highWaterMark)
     subscriber = try Subscriber(
-      name: context.name, topics: [Topic.market, Topic.book, Topic.trade, Topic.ticker, Topic.candle, Topic.process],
+      name: context.name, topics: [Topic.market, Topic.book, Topic.trade, Topic.ticker, Topic.candle, Topic.venue, Topic.process],
       highWaterMark: highWaterMark, reconnectMilliseconds: settings.integer("bus", "reconnect_ms"))
     directory = try Directory(
       subscriber: subscriber, runDirectory: context.runDirectory, fixed: settings.list("bus", "publishers")
@@ -106,8 +108,9 @@ public final class ScanningService {
       case .trade: takeTrades(&reader)
       case .ticker: takeTicker(&reader)
       case .candle: takeCandle(&reader)
+      case .venue: takeVenueStatus(&reader)
       case .process:
-        if let gone = directory.handle(event) { scanner.feed.forget(publisher: gone) { scanner.bookChanged($0) } }
+        if let gone = directory.handle(event) { forget(gone) }
       case .other: break
       }
     case .snapshotEnd(let publisher):
@@ -116,6 +119,14 @@ public final class ScanningService {
       Log.warning("messages are missing", ["topic": subscriber.topic(of: stream), "missed": "\(missed)"])
     case .restarted(let stream):
       Log.info("publisher started anew", ["topic": subscriber.topic(of: stream)])
+    }
+  }
+
+  /// A publisher is gone for good: nothing of it is live, and what it said of its venue holds no more.
+  private func forget(_ publisher: String) {
+    scanner.feed.forget(publisher: publisher) { scanner.bookChanged($0) }
+    for venue in closedBy.keys where closedBy[venue]?.remove(publisher) != nil {
+      scanner.setVenue(venue, isOpen: closedBy[venue]?.isEmpty ?? true)
     }
   }
 
@@ -133,7 +144,7 @@ public final class ScanningService {
     if let known = streamKinds[stream.index] { return known }
     let topic = subscriber.topic(of: stream)
     let kinds: [(String, StreamKind)] = [
-      (Topic.trade, .trade), (Topic.ticker, .ticker), (Topic.candle, .candle), (Topic.process, .process),
+      (Topic.trade, .trade), (Topic.ticker, .ticker), (Topic.candle, .candle), (Topic.process, .process), (Topic.venue, .venue),
     ]
     let kind = kinds.first { topic.hasPrefix($0.0) }?.1 ?? .other
     streamKinds[stream.index] = kind
@@ -169,6 +180,20 @@ public final class ScanningService {
     }
     // One that stands in for another says nothing of when a window opened.
     if !message.isStale { scanner.candleClosed(message.candle, of: message.instrument) }
+  }
+
+  /// A venue takes orders when all of its ingestors say so: what one of them sees is enough to hold (X4).
+  private func takeVenueStatus(_ reader: inout MessagePackReader) {
+    guard let status = try? VenueStatusMessage(&reader) else {
+      malformedCount += 1
+      return
+    }
+    if status.state.takesOrders {
+      closedBy[status.venue]?.remove(status.publisher)
+    } else {
+      closedBy[status.venue, default: []].insert(status.publisher)
+    }
+    scanner.setVenue(status.venue, isOpen: closedBy[status.venue]?.isEmpty ?? true)
   }
 
   private func publishFinds() {

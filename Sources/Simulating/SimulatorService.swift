@@ -243,7 +243,8 @@ public final class SimulatorService {
       // Nobody completes it: the client waits until it gives up.
       if fate.isSilent { return .deferred(HTTPDeferral()) }
       if let kind = fate.kind {
-        return late(FaultAnswers.answer(kind, fate.value, venue, SystemClock.now), fate)
+        let answer = FaultAnswers.answer(kind, fate.value, venue, SystemClock.now, target: request.target)
+        return late(answer, fate)
       }
     }
     if request.wantsWebSocket {

@@ -25,7 +25,16 @@ struct RESTConnection: Sendable {
   var authorise: (@Sendable (_ method: String, _ url: String) throws(VenueError) -> HTTPHeaders)?
 
   /// Keeps the requests under the venue's limits; nil where nothing has to, as in tests.
-  var pacer: RequestPacer?
+  var pacer: RequestPacer? {
+    didSet { breaker = pacer?.breaker(of: endpoint) }
+  }
+  /// Keeps requests from a venue that fails; nil where nothing has to.
+  private var breaker: RequestBreaker?
+
+  /// Whether its answers say if the venue takes orders: not those of a service that only lists.
+  var tellsState = true
+  /// Whether its requests ask how the venue is: such are sent although others have failed.
+  var isProbe = false
 
   init(format: AnswerFormat, endpoint: Endpoint, transport: VenueTransport, timeoutMilliseconds: Int = 30_000) {
     self.format = format
@@ -50,7 +59,7 @@ struct RESTConnection: Sendable {
     let text = query.map { "\(percentEncoded($0.0))=\(percentEncoded($0.1))" }.joined(separator: "&")
     let url = try endpoint.resolve(venue) + path + (text.isEmpty ? "" : "?" + text)
     let request = HTTPRequest(url: url, headers: Self.headers, timeoutMilliseconds: timeoutMilliseconds)
-    try await pacer?.pass(kind, path: path, query: query)
+    try await admit(kind, path, query)
     return try await answer(kind, request, parse)
   }
 
@@ -63,16 +72,32 @@ struct RESTConnection: Sendable {
     let url = try endpoint.resolve(venue) + path
     let request = HTTPRequest(
       method: "POST", url: url, headers: headers, body: Array(body.utf8), timeoutMilliseconds: timeoutMilliseconds)
-    try await pacer?.pass(kind, path: path, query: [])
+    try await admit(kind, path, [])
     return try await answer(kind, request, parse)
+  }
+
+  private func admit(_ kind: String, _ path: String, _ query: [(String, String)]) async throws(VenueError) {
+    if !isProbe { try breaker?.pass(kind) }
+    do throws(VenueError) { try await pacer?.pass(kind, path: path, query: query) } catch {
+      breaker?.failed(error)
+      throw error
+    }
   }
 
   private func answer<Value: Sendable>(
     _ kind: String, _ request: HTTPRequest, _ parse: (Wire) throws(WireProblem) -> Value
   ) async throws(VenueError) -> Value {
     do {
-      return try format.read(kind, await send(kind, request), parse)
+      let value = try format.read(kind, await send(kind, request)) { wire throws(WireProblem) in
+        ShapeRecorder.current?.note(kind, wire)
+        return try parse(wire)
+      }
+      if tellsState { VenueSignals.answered(venue, kind) }
+      breaker?.succeeded(isProbe: isProbe)
+      return value
     } catch {
+      if tellsState { VenueSignals.failed(error) }
+      breaker?.failed(error)
       RequestFailures.count(error)
       pacer?.take(error)
       throw error

@@ -41,6 +41,41 @@ import Testing
     #expect(settings.decimal("settler", "tolerance_percent") == 75_000_000)
   }
 
+  @Test(arguments: [
+    ("BTC_FETCH_TIMEOUT", "candles", "fetch_timeout_s", "12.5"),
+    ("BTC_FETCH_MAX_RETRIES", "candles", "fetch_retries_max", "4"),
+    ("BTC_FETCH_RETRY_DELAY", "candles", "fetch_retry_delay_s", "1.5"),
+    ("BTC_CACHE_STALE_MAX_AGE", "candles", "stale_age_max_s", "300"),
+    ("BTC_SETTLEMENT_TOLERANCE_PCT", "settler", "tolerance_percent", "0.75"),
+    ("DATABASE_URL", "bulkhead", "database_url", "postgres://host/db"),
+  ])
+  func `the original's names of variables work, and say that they did`(
+    name: String, section: String, key: String, value: String
+  ) throws {
+    func found(_ environment: [String: String]) throws -> Settings.Effective {
+      let (settings, errors) = settings("[\(section)]\n", environment: environment)
+      #expect(errors.isEmpty)
+      return try #require(
+        settings.all.first { $0.definition.section == section && $0.definition.key == key })
+    }
+    #expect(try found([:]).origin == "default")
+    let changed = try found([name: value])
+    #expect(changed.text == value && changed.origin == "environment \(name)")
+    // Our own name comes first.
+    let own = "BULKHEAD_\(section)_\(key)".uppercased()
+    #expect(try found([name: value, own: "1"]).origin == "environment \(own)")
+  }
+
+  @Test func `a database that this build does not know is refused without being repeated`() {
+    let (none, _) = settings("")
+    #expect(throws: Never.self) { try none.checkDatabase() }
+    let (settings, errors) = settings("", environment: ["DATABASE_URL": "postgres://user:secret@host/db"])
+    #expect(errors.isEmpty)
+    let error = #expect(throws: ConfigurationError.self) { try settings.checkDatabase() }
+    #expect(error?.description.contains("environment DATABASE_URL: [bulkhead] database_url: PostgreSQL") == true)
+    #expect(error?.description.contains("secret") == false && error?.exitStatus == .misconfigured)
+  }
+
   @Test func `a wrong number is named by file, line, section and key`() {
     #expect(
       messages("; head\n[scanner]\nfull_scan_s=abc\n") == [

@@ -44,6 +44,9 @@ import Testing
     private let market: TopicHandle
     private let book: TopicHandle
     private let find: TopicHandle
+    private let status: TopicHandle
+    /// Whether it says that it takes orders.
+    var isOpen = true
     private var cache = BookCache()
 
     init(_ run: String) throws {
@@ -52,6 +55,7 @@ import Testing
       market = ingestor.topic("market/polymarket/ingestor-test")
       book = ingestor.topic("book/polymarket/ingestor-test")
       find = scanner.topic("opportunity/binary")
+      status = ingestor.topic("venue/polymarket/ingestor-test")
     }
 
     /// Announces the market and its books; again and again, for whoever has joined since.
@@ -77,6 +81,12 @@ import Testing
         batch.snapshot(book: UInt32(place), index: index, of: cache)
       }
       batch.publish(on: ingestor, book)
+      guard isOpen else { return }
+      ingestor.publish(status) { writer in
+        VenueStatusMessage(
+          venue: .polymarket, publisher: "ingestor-test", state: .open, reason: "", since: now, time: now
+        ).encode(writer)
+      }
     }
 
     func publish(_ opportunity: Opportunity) { scanner.publish(find) { opportunity.encode($0) } }
@@ -151,6 +161,42 @@ import Testing
     Foundation.kill(executor.process.processIdentifier, SIGTERM)
     executor.process.waitUntilExit()
     #expect(executor.process.terminationStatus == 0)
+  }
+
+  @Test func `nothing is sent to a venue that has not said that it is open, and then it is`() throws {
+    guard let executable = Self.executable else { return }
+    let directory = ScratchDirectory()
+    let venue = try Venue(directory.path + "/r")
+    venue.isOpen = false
+    let listener = try Subscriber(name: "test", topics: [Topic.fill, Topic.health])
+    try listener.connect(BusEndpoint.ipc(name: "executor", runDirectory: directory.path + "/r"))
+    var fills: [Int64] = []
+    var counters: [String: Int64] = [:]
+    func play(until enough: () -> Bool) -> Bool {
+      let deadline = Date().addingTimeInterval(20)
+      let poller = Poller()
+      poller.add(listener)
+      while !enough(), Date() < deadline {
+        venue.announce()
+        venue.publish(buy(7))
+        poller.wait(timeoutMilliseconds: 20)
+        listener.receive { event in
+          guard case .message(let stream, _, _, var reader) = event else { return }
+          if listener.topic(of: stream).hasPrefix(Topic.fill) {
+            if let fill = try? Fill(&reader) { fills.append(fill.sequence) }
+          } else if let health = try? HealthMessage(&reader) {
+            counters = health.counters
+          }
+        }
+      }
+      return enough()
+    }
+    let executor = try Executor(executable, configuration: try configuration(directory))
+    #expect(play { (counters["rejected_venue_unreachable"] ?? 0) > 10 && (counters["books_live"] ?? 0) == 2 })
+    #expect(fills.isEmpty && counters["approved"] == nil)
+    venue.isOpen = true
+    #expect(play { Set(fills) == [1, 2] })
+    executor.kill()
   }
 
   @Test func `live mode ends with the status of a wrong configuration`() throws {

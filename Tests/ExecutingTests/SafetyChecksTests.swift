@@ -37,6 +37,7 @@ import Testing
     #expect(rejection(now: start.advanced(byNanoseconds: -limit - 1))?.name == "expired")
     var spike = binaryBuy()
     spike.kind = .spike
+    spike.triggerPrice = price("0.39")
     #expect(rejection(spike, now: start.advanced(byNanoseconds: 500_000_000)) == nil)
     #expect(rejection(spike, now: start.advanced(byNanoseconds: 500_000_001))?.name == "expired")
   }
@@ -334,8 +335,9 @@ import Testing
     let books = TestBooks()
     books.add("m")
     books.set("m-yes", bids: [("0.56", "40")])
-    let sale = opportunity(
+    var sale = opportunity(
       [leg(.sell, "m-yes", limit: "0.56", "40", notional: "22.4")], kind: .spike, payout: "22.4", cost: "20")
+    sale.triggerPrice = price("0.56")
     #expect(rejection(approve(sale, books)) == .inventoryMissing(instrument("m-yes")))
   }
 

@@ -73,7 +73,8 @@ func leg(_ side: Side, _ token: String, limit: String, _ size: String, notional:
 }
 
 func opportunity(
-  _ legs: [Leg], id: UInt64 = 1, kind: OpportunityKind = .binaryBuy, payout: String, cost: String, at time: Timestamp = start
+  _ legs: [Leg], id: UInt64 = 1, kind: OpportunityKind = .binaryBuy, payout: String, cost: String,
+  at time: Timestamp = start
 ) -> Opportunity {
   Opportunity(
     id: id, state: .opened, kind: kind, eventID: "event", legs: legs, payout: money(payout),

@@ -58,7 +58,10 @@ import Venues
         Issue.record("turn \(turn): \(problem): \(String(decoding: payload.dropLast(64), as: UTF8.self))")
         return
       }
-      if turn % 1000 == 0 { _ = books.takeTrades() }
+      if turn % 1000 == 0 {
+        _ = books.takeTrades()
+        _ = books.takeSizelessTrades()
+      }
     }
     #expect(books.counters.snapshots > 0 && books.counters.changes > 0 && !books.counters.refused.isEmpty)
   }

@@ -21,6 +21,7 @@ final class InTestVenue: @unchecked Sendable {
   private let mailbox: Mailbox<@Sendable (InTestVenue) -> Void>
   private let answer: @Sendable (HTTPServerRequest) -> HTTPServerResponse
   private let reply: @Sendable (String) -> [String]
+  private let isSilent: @Sendable (HTTPServerRequest) -> Bool
   private let ended = DispatchSemaphore(value: 0)
   private var server: HTTPServer?
   private var peers: [WebSocketPeer] = []
@@ -30,11 +31,14 @@ final class InTestVenue: @unchecked Sendable {
   /// - Parameters:
   ///   - answer: the HTTP part.
   ///   - reply: what goes back for each text of a stream.
+  ///   - isSilent: which requests are never answered.
   /// - Throws: `SystemError`.
   init(
     answer: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse,
-    reply: @escaping @Sendable (String) -> [String]
+    reply: @escaping @Sendable (String) -> [String],
+    isSilent: @escaping @Sendable (HTTPServerRequest) -> Bool = { _ in false }
   ) throws {
+    self.isSilent = isSilent
     self.answer = answer
     self.reply = reply
     mailbox = try Mailbox()
@@ -74,7 +78,7 @@ final class InTestVenue: @unchecked Sendable {
   private func handle(_ request: HTTPServerRequest) -> HTTPServerReply {
     guard request.wantsWebSocket else {
       shared.withLock { $0.requests.append("\(request.method) \(request.path)") }
-      return .response(answer(request))
+      return isSilent(request) ? .deferred(HTTPDeferral()) : .response(answer(request))
     }
     guard !refusesStreams else { return .response(.text("later", status: 503)) }
     let target = request.target

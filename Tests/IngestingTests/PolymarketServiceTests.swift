@@ -42,7 +42,7 @@ private final class Listener {
 @Suite(.serialized) struct PolymarketServiceTests {
   private static let tokens = ["1001", "1002", "2001", "2002"]
 
-  private static var events: String {
+  static var events: String {
     func market(_ id: String, _ first: String, _ second: String) -> String {
       """
       {"id":"\(id)","conditionId":"0x\(id)","question":"Q\(id)","outcomes":"[\\"Yes\\",\\"No\\"]",\
@@ -56,7 +56,7 @@ private final class Listener {
       """
   }
 
-  private static func book(_ token: String, bid: String = "0.40") -> String {
+  static func book(_ token: String, bid: String = "0.40") -> String {
     """
     {"event_type":"book","market":"0x\(token.prefix(1))","asset_id":"\(token)",\
     "timestamp":"\(SystemClock.now.milliseconds)","hash":"","bids":[{"price":"\(bid)","size":"100"}],\
@@ -64,7 +64,7 @@ private final class Listener {
     """
   }
 
-  private static func tokens(in text: String) -> [String] { tokens.filter { text.contains("\"\($0)\"") } }
+  static func tokens(in text: String) -> [String] { tokens.filter { text.contains("\"\($0)\"") } }
 
   private func venue(trades: @escaping @Sendable () -> String = { "[]" }) throws -> InTestVenue {
     try InTestVenue { request in
@@ -82,13 +82,15 @@ private final class Listener {
     }
   }
 
-  private func configuration(
+  static func configuration(
     _ scratch: ScratchDirectory, _ venue: InTestVenue, sample: Int = 3600, assets: Int = 3, frozen: Int = 1
   ) -> String {
     """
     [bulkhead]
     run_dir = \(scratch.path)/run
     data_dir = \(scratch.path)/data
+    venue_status_s = 3600
+    check_shapes = false
     [polymarket]
     gamma_url = http://127.0.0.1:\(venue.port)/gamma
     clob_url = http://127.0.0.1:\(venue.port)/clob
@@ -107,7 +109,7 @@ private final class Listener {
     let venue = try venue()
     defer { venue.stop() }
     let worker = try Worker(
-      "ingestor", ["polymarket"], configuration: configuration(scratch, venue), directory: scratch.path)
+      "ingestor", ["polymarket"], configuration: Self.configuration(scratch, venue), directory: scratch.path)
     let listener = try Listener("first", scratch.path + "/run")
 
     #expect(eventually(listener.follow) { listener.feed.liveBookCount == 4 })
@@ -177,7 +179,7 @@ private final class Listener {
     func asked() -> Int { venue.requests.count { $0 == "GET /data/trades" } }
     func start() throws -> (Worker, Listener) {
       let worker = try Worker(
-        "ingestor", ["polymarket"], configuration: configuration(scratch, venue, assets: 4, frozen: 3600),
+        "ingestor", ["polymarket"], configuration: Self.configuration(scratch, venue, assets: 4, frozen: 3600),
         directory: scratch.path)
       return (worker, try Listener("l", scratch.path + "/run"))
     }
@@ -214,7 +216,7 @@ private final class Listener {
     let venue = try venue()
     defer { venue.stop() }
     let worker = try Worker(
-      "ingestor", ["polymarket"], configuration: configuration(scratch, venue, sample: 1), directory: scratch.path)
+      "ingestor", ["polymarket"], configuration: Self.configuration(scratch, venue, sample: 1), directory: scratch.path)
     let listener = try Listener("first", scratch.path + "/run")
     #expect(eventually(listener.follow) { listener.feed.liveBookCount == 4 })
     // REST says 0.39, and the stream has had the time to say so, too; what it brings when it is replaced is 0.40 again.

@@ -47,6 +47,7 @@ final class PairListener {
       [bulkhead]
       run_dir = \(scratch.path)/run
       data_dir = \(scratch.path)/data
+      check_shapes = false
       [binance]
       rest_url = http://127.0.0.1:\(venue.port)
       websocket_url = ws://127.0.0.1:\(venue.port)/stream

@@ -48,6 +48,24 @@ private func fill(_ sequence: Int64) throws -> Fill {
 @Suite struct DashboardStateTests {
   private var state = DashboardState(startedAt: noon)
 
+  @Test mutating func `a venue's state is told with its reason, until its ingestor is gone`() throws {
+    let message = VenueStatusMessage(
+      venue: .kalshi, publisher: "ingestor-kalshi", state: .paused, reason: "weekly pause", since: noon, time: noon)
+    let writer = MessagePackWriter(capacity: 64)
+    message.encode(writer)
+    Array(writer.written).withUnsafeBytes { bytes in
+      var reader = MessagePackReader(bytes)
+      state.take(topic: "venue/kalshi/ingestor-kalshi", epoch: 1, body: &reader, now: noon)
+    }
+    let told = try #require(try JSONDocument(state.json(name: "d", now: noon)).root["venues"]?[0])
+    #expect(told["state"]?.string == "paused" && told["reason"]?.string == "weekly pause")
+    #expect(
+      state.metrics(now: noon).contains(
+        #"bulkhead_venue_open{venue="kalshi",process="ingestor-kalshi",state="paused"} 0"#))
+    state.add(row("ingestor-kalshi", state: "REMOVED"))
+    #expect(state.venues.isEmpty)
+  }
+
   @Test mutating func `the process table follows its rows, and forgets what is removed`() {
     state.add(row("scanner", state: "STARTING", ready: false))
     state.add(row("scanner", restarts: 1))

@@ -134,6 +134,28 @@ import Web
   }
 
   @Test(.timeLimit(.minutes(10)))
+  func `a paused exchange says so and refuses orders, and tells books and trades all the while`() async throws {
+    try await serving(options()) { port in
+      let base = "http://127.0.0.1:\(port)"
+      let client = HTTPClient()
+      let status = HTTPRequest(url: base + "/kalshi/trade-api/v2/exchange/status")
+      #expect(try await client.send(status).text.contains("\"trading_active\":true"))
+      for venue in ["kalshi", "polymarket"] {
+        let body = Array("{\"venue\":\"\(venue)\",\"kind\":\"pause\"}".utf8)
+        #expect(try await client.send(HTTPRequest(method: "POST", url: base + "/faults", body: body)).status == 201)
+      }
+      #expect(try await client.send(status).text.contains("\"trading_active\":false"))
+      for order in ["/kalshi/trade-api/v2/portfolio/events/orders", "/polymarket/clob/order"] {
+        let refused = try await client.send(HTTPRequest(method: "POST", url: base + order, body: Array("{}".utf8)))
+        #expect(refused.status == 503 && refused.text.contains("paused"), "\(refused.text)")
+      }
+      let events = try await client.send(HTTPRequest(url: base + "/kalshi/trade-api/v2/events?limit=1"))
+      #expect(events.status == 200)
+      #expect(try await client.send(HTTPRequest(url: base + "/polymarket/clob/time")).status == 200)
+    }
+  }
+
+  @Test(.timeLimit(.minutes(10)))
   func `a slow or silent venue holds up no other, and a refused one says so in its own words`() async throws {
     try await serving(options()) { port in
       let base = "http://127.0.0.1:\(port)"

@@ -1,19 +1,20 @@
 public import Market
 
 /// Trades on the bus: the body of `trade/…` is an array of
-/// `[venue, symbol, price, quantity or nil, side, time]`.
+/// `[venue, symbol, price, quantity or nil, side, time, sizeBackfilled]`; older publishers leave out the last one.
 public enum TradeMessage {
   /// Writes trades as one array.
   public static func encode(_ trades: [Trade], _ writer: MessagePackWriter) {
     writer.array(trades.count)
     for trade in trades {
-      writer.array(6)
+      writer.array(7)
       writer.unsigned(UInt64(trade.instrument.venue.code))
       writer.text(trade.instrument.symbol)
       writer.integer(trade.price.raw)
       writeOptional(trade.quantity?.raw, writer)
       writer.unsigned(UInt64(trade.takerSide.rawValue))
       writer.integer(trade.time.nanoseconds)
+      writer.boolean(trade.sizeBackfilled)
     }
   }
 
@@ -28,11 +29,11 @@ public enum TradeMessage {
       let price = Price(raw: try reader.integer())
       let quantity = try readOptional(&reader).map { Quantity(raw: $0) }
       let side = try readSide(&reader)
-      trades.append(
-        Trade(
-          instrument: instrument, price: price, quantity: quantity, takerSide: side,
-          time: try reader.time()))
-      try reader.skip(fields - 6)
+      var trade = Trade(
+        instrument: instrument, price: price, quantity: quantity, takerSide: side, time: try reader.time())
+      if fields > 6 { trade.sizeBackfilled = try reader.boolean() }
+      trades.append(trade)
+      try reader.skip(max(0, fields - 7))
     }
     return trades
   }

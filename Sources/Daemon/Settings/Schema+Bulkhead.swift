@@ -7,6 +7,10 @@ extension Schema {
     SettingDefinition(
       "bulkhead", "data_dir", .path, default: "%(here)s/var/data", "journal, ledger and history: must last"),
     SettingDefinition(
+      "bulkhead", "database_url", .text, default: "",
+      "must be empty: this build keeps everything in SQLite files of data_dir, and knows no PostgreSQL",
+      environmentNames: ["DATABASE_URL"], isSecret: true),
+    SettingDefinition(
       "bulkhead", "log_level", .choice(["debug", "info", "warning", "error"]), default: "info",
       "log lines below it are dropped"),
     SettingDefinition(
@@ -17,6 +21,20 @@ extension Schema {
     SettingDefinition(
       "bulkhead", "request_share_percent", .integer(1...100), default: "80", unit: "%",
       "how much of a venue's limit of REST requests all processes of this run directory together may use"),
+    SettingDefinition(
+      "bulkhead", "breaker_failures_max", .integer(1...1000), default: "5", unit: "failures",
+      "so many requests in a row without an answer stop all requests to that service of a venue, of all processes"),
+    SettingDefinition(
+      "bulkhead", "breaker_pause_s", .integer(1...86_400), default: "5", unit: "s",
+      "for how long at first, until one request probes; it doubles with each probe that fails"),
+    SettingDefinition(
+      "bulkhead", "breaker_pause_max_s", .integer(1...86_400), default: "30", unit: "s", "the longest that it lasts"),
+    SettingDefinition(
+      "bulkhead", "check_shapes", .boolean, default: "true",
+      "whether each ingestor looks at its start if its venue's answers still have the shape that is read"),
+    SettingDefinition(
+      "bulkhead", "venue_status_s", .integer(1...3600), default: "5", unit: "s",
+      "how often a venue is asked whether it takes orders; every second while it does not"),
   ]
 
   /// The bus between the processes.

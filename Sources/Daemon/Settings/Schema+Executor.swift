@@ -32,6 +32,12 @@ extension Schema {
       "executor", "price_age_max_ms", .integer(1...86_400_000), default: "600000", unit: "ms",
       "a book that was confirmed longer ago is not traded on"),
     SettingDefinition(
+      "executor", "book_price_deviation_max", .decimal(from: "0", to: "1"), default: "0.10", unit: "dollars",
+      "how far the best bid may be from the trade price that triggered an order"),
+    SettingDefinition(
+      "executor", "venue_silence_max_ms", .integer(100...86_400_000), default: "5000", unit: "ms",
+      "a venue whose ingestor has not said for longer that it is open gets no new orders"),
+    SettingDefinition(
       "executor", "event_exposure_max", .decimal(from: "0", to: "1000000000"), default: "2000", unit: "dollars",
       "how much of the exposure one event may have"),
     SettingDefinition(

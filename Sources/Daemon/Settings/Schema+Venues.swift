@@ -41,6 +41,21 @@ extension Schema {
       "polymarket", "trade_age_max_s", .integer(1...31_536_000), default: "300", unit: "s",
       "trades older than this are not published"),
     SettingDefinition(
+      "polymarket", "size_price_tolerance", .decimal(from: "0", to: "1"), default: "0.01", unit: "dollars",
+      "a trade that came without its size is one that REST tells at a price no farther away"),
+    SettingDefinition(
+      "polymarket", "size_trade_age_max_s", .integer(1...86_400), default: "60", unit: "s",
+      "and no older than this; otherwise its size stays unknown"),
+    SettingDefinition(
+      "polymarket", "size_wait_ms", .integer(1...60_000), default: "3000", unit: "ms",
+      "how long such a trade is held back for its size; then it is published without"),
+    SettingDefinition(
+      "polymarket", "size_waiting_max", .integer(0...1_000_000), default: "500", unit: "trades",
+      "how many are held back at once; more are published without"),
+    SettingDefinition(
+      "polymarket", "size_requests_max", .integer(1...100), default: "4", unit: "requests",
+      "how many requests for sizes are under way at once"),
+    SettingDefinition(
       "polymarket", "request_timeout_s", .integer(1...600), default: "30", unit: "s", "the limit of one REST request"),
   ]
 

@@ -48,12 +48,15 @@ public final class SettingDefinition: Sendable {
   public let environmentNames: [String]
   /// The variable that overrides it: `BULKHEAD_SECTION_KEY`.
   public let environmentName: String
+  /// Whether its text may hold a password, so that it is shown to nobody.
+  public let isSecret: Bool
 
   /// A setting by its parts.
   public init(
     _ section: String, _ key: String, _ kind: Kind, default defaultText: String, unit: String = "",
-    _ meaning: String, environmentNames: [String] = []
+    _ meaning: String, environmentNames: [String] = [], isSecret: Bool = false
   ) {
+    self.isSecret = isSecret
     self.section = section
     self.key = key
     self.kind = kind

@@ -89,6 +89,18 @@ public struct Settings: Sendable {
   /// A setting of kind path: absolute.
   public func path(_ section: String, _ key: String) -> String { text(section, key) }
 
+  /// Refuses a database that this build cannot use; the text is not repeated, for it may hold a password.
+  ///
+  /// - Throws: `ConfigurationError` where `[bulkhead] database_url`, or `DATABASE_URL`, names one.
+  public func checkDatabase() throws(ConfigurationError) {
+    guard !text("bulkhead", "database_url").isEmpty else { return }
+    let origin = all.first { $0.definition.key == "database_url" }?.origin ?? path
+    throw ConfigurationError(
+      file: origin, section: "bulkhead", key: "database_url",
+      problem:
+        "PostgreSQL is not supported by this build; leave it empty (unset DATABASE_URL) to use SQLite in data_dir")
+  }
+
   private func look(_ section: String, _ key: String) -> SettingValue {
     let index = Self.index(section, key)
     guard let found = values[index] ?? Self.fixedDefaults[index] else {

@@ -75,6 +75,7 @@ public final class CandleCollectingService {
   var nextWriteAt: Int64 = 0
   var counters = CandleCounters()
   var isReady = false
+  let shapeWatch = ShapeWatch()
 
   /// Opens the store, and binds its endpoint.
   ///
@@ -181,6 +182,8 @@ public final class CandleCollectingService {
       write(monotonic)
       if monotonic >= nextHealth {
         nextHealth = monotonic + 1_000_000_000
+        // The exchanges' own ingestors look at theirs; CoinGecko has none.
+        if isReady { shapeWatch.start(.coingecko, context) }
         publishHealth()
       }
     }

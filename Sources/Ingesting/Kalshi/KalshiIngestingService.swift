@@ -60,6 +60,7 @@ final class KalshiIngestingService: SampledIngestingService {
   }
 
   var silenceNanoseconds: Int64 { options.silenceNanoseconds }
+  var statusSource: (any StatusSource)? { rest }
 
   func take(_ letter: KalshiLetter) {
     switch letter {

@@ -174,8 +174,10 @@ extension MarketIngestingService {
     return since
   }
 
+  func stopped() { finishHistory() }
+
   /// Writes what waits; the process ends.
-  func stopped() {
+  func finishHistory() {
     writeHistory(isLast: true)
     guard !history.writer.finish(withinMilliseconds: 2000) else { return }
     Log.warning("the history was not written to its end", ["venue": venue.rawValue])

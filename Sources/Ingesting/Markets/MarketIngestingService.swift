@@ -88,6 +88,7 @@ protocol MarketIngestingService: IngestingService {
 }
 
 extension MarketIngestingService {
+  var isReady: Bool { desk.isReady }
   var statusText: String { "\(shards.title)\(markets.ownedCount) markets" }
   var holding: (name: String, count: Int) { ("markets", markets.ownedCount) }
 
@@ -139,7 +140,10 @@ extension MarketIngestingService {
 
   func publishBatch() {
     if desk.batch.itemCount > 0 { desk.batch.publish(on: publisher, desk.bookTopic) }
-    let trades = markets.takeTrades()
+    publish(markets.takeTrades())
+  }
+
+  func publish(_ trades: [Trade]) {
     guard !trades.isEmpty else { return }
     publisher.publish(desk.tradeTopic) { TradeMessage.encode(trades, $0) }
     keepHistory(trades)
@@ -185,6 +189,7 @@ extension MarketIngestingService {
         writer.patchArray(items, at: count)
       }
     } else {
+      publishVenue(to: snapshot.request)
       publisher.endSnapshot(snapshot.request)
       desk.snapshots.removeFirst()
       shrinkLater()

@@ -37,6 +37,8 @@ package final class PolymarketBooks {
   package internal(set) var wanted: Set<BookIndex> = []
   /// Trades since the last take.
   private var trades: [Trade] = []
+  /// Those of them that came without a size, with their books.
+  private var sizelessTrades: [(trade: Trade, book: BookIndex)] = []
   /// The venue's time of the newest change that was dropped for a book that is not live: a snapshot must be as new.
   var droppedAt: [BookIndex: Timestamp] = [:]
   /// Whether the venue said that its catalogue changed.
@@ -180,10 +182,11 @@ package final class PolymarketBooks {
       return
     }
     counters.trades += 1
-    if quantity == nil { counters.tradesWithoutSize += 1 }
     let instrument = InstrumentID(venue: .polymarket, symbol: token(of: Int(book)))
-    trades.append(
-      Trade(instrument: instrument, price: price, quantity: quantity, takerSide: side, time: venueTime))
+    let trade = Trade(instrument: instrument, price: price, quantity: quantity, takerSide: side, time: venueTime)
+    guard quantity == nil else { return trades.append(trade) }
+    counters.tradesWithoutSize += 1
+    sizelessTrades.append((trade, Int(book)))
   }
 
   private func refuse(_ fault: StreamFault, _ field: String, _ market: String, _ batch: BookBatch) {
@@ -280,7 +283,16 @@ package final class PolymarketBooks {
     return some
   }
 
-  /// Takes the trades since the last take.
+  /// Whether there are trades of which the size is not known.
+  package var hasSizelessTrades: Bool { !sizelessTrades.isEmpty }
+
+  /// Takes the trades without a size since the last take, each with its book.
+  package func takeSizelessTrades() -> [(trade: Trade, book: BookIndex)] {
+    defer { sizelessTrades.removeAll(keepingCapacity: true) }
+    return sizelessTrades
+  }
+
+  /// Takes the trades since the last take, but those without a size.
   package func takeTrades() -> [Trade] {
     guard !trades.isEmpty else { return [] }
     defer { trades.removeAll(keepingCapacity: true) }

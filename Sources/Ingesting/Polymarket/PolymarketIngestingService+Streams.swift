@@ -133,5 +133,6 @@ extension PolymarketIngestingService {
     // What a frame that was not understood would have changed is not known: all books here want a snapshot.
     if !isReadable { markets.distrust(connections[index].books, desk.batch) }
     publishBatch()
+    if markets.hasSizelessTrades { backfillSizes(SystemClock.monotonicNanoseconds) }
   }
 }

@@ -11,6 +11,7 @@ enum PolymarketLetter: Sendable {
   case books(Result<BookListing, VenueError>, asked: [BookIndex], requestedAt: Int64)
   case sampled(Result<BookListing, VenueError>)
   case polled(Result<BookListing, VenueError>)
+  case sizes(market: String, [Trade]?)
   case caughtUp(Result<FetchedTrades, VenueError>, MissedTrades)
 }
 
@@ -29,6 +30,8 @@ final class PolymarketIngestingService: SampledIngestingService {
   var desk: MarketDesk<PackedListing>
   var sampling: SampleDesk
   var history: HistoryDesk
+  /// Trades whose size is asked for.
+  var sizes: SizeBackfill
   var connections: [PolymarketConnection] = []
   let attemptsMax = 8
   let rest: PolymarketREST
@@ -51,6 +54,7 @@ final class PolymarketIngestingService: SampledIngestingService {
     let settings = context.settings
     options = PolymarketIngestingOptions(settings: settings)
     sampling = SampleDesk(settings: settings, section: "polymarket", clock: .venue)
+    sizes = SizeBackfill(options: SizeBackfill.Options(settings: settings))
     loop = try IngestingLoop(context: context, venue: .polymarket)
     history = try HistoryDesk(loop)
     desk = MarketDesk(loop, refreshNanoseconds: options.refreshNanoseconds)
@@ -66,6 +70,7 @@ final class PolymarketIngestingService: SampledIngestingService {
   }
 
   var silenceNanoseconds: Int64 { options.silenceNanoseconds }
+  var statusSource: (any StatusSource)? { rest }
 
   func take(_ letter: PolymarketLetter) {
     switch letter {
@@ -74,6 +79,7 @@ final class PolymarketIngestingService: SampledIngestingService {
     case .books(let result, let asked, let requestedAt): take(books: result, asked: asked, requestedAt: requestedAt)
     case .sampled(let result): take(sampled: result)
     case .polled(let result): take(polled: result)
+    case .sizes(let market, let trades): take(sizes: trades, ofMarket: market)
     case .caughtUp(let result, let missed): take(result, of: missed)
     }
   }
@@ -94,7 +100,16 @@ final class PolymarketIngestingService: SampledIngestingService {
     .caughtUp(result, missed)
   }
 
-  func work(_ now: Int64) { requestWantedBooks() }
+  func work(_ now: Int64) {
+    requestWantedBooks()
+    backfillSizes(now)
+  }
+
+  /// Nothing waits for its size any more: the process ends.
+  func stopped() {
+    publish(sizes.takeAll())
+    finishHistory()
+  }
 
   func check(_ now: Int64) {
     for connection in connections
@@ -123,7 +138,7 @@ final class PolymarketIngestingService: SampledIngestingService {
       "books_wanted": Int64(markets.wanted.count), "rest_books": Int64(restBooks),
       "rest_books_unwatched": Int64(unwatchedBooks),
     ]
-    return own.merging(sampling.health) { $1 }
+    return own.merging(sampling.health) { $1 }.merging(sizes.health) { $1 }
   }
 }
 

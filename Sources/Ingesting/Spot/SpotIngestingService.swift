@@ -159,6 +159,7 @@ final class SpotIngestingService: IngestingService {
         CandleMessage(instrument: instrument, candle: candle).encode($0)
       }
     }
+    publishVenue(to: request)
     publisher.endSnapshot(request)
   }
 

@@ -12,7 +12,7 @@ public enum BulkheadTool {
 
   static let commands: [Command] = [
     .run, .status, .start, .stop, .restart, .scale, .shutdown, .tail, .scan, .opportunities, .matches, .orders, .fills,
-    .trades, .candles, .positions, .profit, .health, .dashboard, .simulator, .config, .decode, .help, .version,
+    .trades, .candles, .positions, .profit, .health, .dashboard, .simulator, .config, .doctor, .decode, .help, .version,
   ]
 
   /// Runs one command, and prints what it answers.

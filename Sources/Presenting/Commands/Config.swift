@@ -12,7 +12,8 @@ extension Command {
       let definition = setting.definition
       report.add([
         .text(definition.section), .text(definition.key), .text("[\(definition.section)] \(definition.key)"),
-        .text(setting.text), .text(definition.unit), .text(setting.origin), .text(definition.environmentName),
+        .text(definition.isSecret && !setting.text.isEmpty ? "(not shown)" : setting.text), .text(definition.unit),
+        .text(setting.origin), .text(definition.environmentName),
         .text(definition.meaning),
       ])
     }

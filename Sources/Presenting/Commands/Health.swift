@@ -1,5 +1,6 @@
 internal import Bus
 internal import Daemon
+internal import Market
 internal import Web
 
 extension Command {
@@ -46,10 +47,18 @@ extension Command {
         continue
       }
       for (key, value) in message.counters.sorted(by: { $0.key < $1.key }) {
-        report.add([.text(name), .text(key), .integer(value)])
+        report.add([.text(name), .text(key), shown(key, value)])
       }
     }
     return report.table(empty: "no process publishes its health")
+  }
+
+  /// States have names for people.
+  private static func shown(_ key: String, _ value: Int64) -> Cell {
+    guard key == "venue_state", let state = UInt8(exactly: value).flatMap({ VenueState(rawValue: $0) }) else {
+      return .integer(value)
+    }
+    return .text(state.name)
   }
 
   private static func json(_ publishers: [String], _ heard: [String: HealthMessage]) -> String {

@@ -179,6 +179,12 @@ extension DashboardPage {
         ['restarts', 'n', row => [number(row.restarts, 0), row.restarts > 0 ? 'warn' : '']],
         ['', '', (row, cell) => buttons(row, cell, state.name)], ['says', 'faint', row => row.description.startsWith('pid ') ? row.status : row.description],
       ], state.processes, 'the supervisor has not been heard yet');
+      table('venues', [
+        ['venue', '', row => row.venue], ['state', '', row => [row.state, row.state === 'open' ? 'good' : 'bad']],
+        ['since', 'n', row => life(row.since_seconds)],
+        ['heard', 'n', row => [life(row.age_seconds), row.age_seconds > 5 ? 'warn' : '']],
+        ['by', '', row => row.publisher], ['reason', 'wide', row => row.reason],
+      ], state.venues, 'none has been heard yet');
       table('alerts', [
         ['time', '', row => clock(row.time)], ['process', '', row => row.subject], ['reason', 'wide', row => row.text],
       ], state.alerts.slice(0, 10), 'none');

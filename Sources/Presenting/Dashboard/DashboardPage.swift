@@ -78,6 +78,7 @@ enum DashboardPage {
     <polyline id="equity"></polyline></svg><div class="axis"><span id="low"></span><span id="span"></span>
     <span id="high"></span></div></section>
     <section><h2>Processes</h2><div class="scroll"><table id="processes"></table></div></section>
+    <section><h2>Venues</h2><div class="scroll"><table id="venues"></table></div></section>
     <section><h2>Alerts</h2><div class="scroll"><table id="alerts"></table></div></section>
     <section><h2>Opportunities</h2><div class="scroll"><table id="opportunities"></table></div></section>
     <section><h2>Positions</h2><div class="scroll"><table id="positions"></table></div></section>

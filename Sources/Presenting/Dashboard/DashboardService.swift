@@ -48,7 +48,7 @@ public final class DashboardService {
         Topic.profit,
       ], highWaterMark: highWaterMark, reconnectMilliseconds: reconnect)
     counters = try Subscriber(
-      name: name, topics: [Topic.health], wantsSnapshot: false, highWaterMark: highWaterMark,
+      name: name, topics: [Topic.health, Topic.venue], wantsSnapshot: false, highWaterMark: highWaterMark,
       reconnectMilliseconds: reconnect)
     let fixed = settings.list("bus", "publishers")
     directory = try Directory(subscriber: subscriber, runDirectory: context.runDirectory, fixed: fixed) {

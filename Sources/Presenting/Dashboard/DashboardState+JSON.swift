@@ -17,6 +17,8 @@ extension DashboardState {
       writer.field("name", name)
       writer.key("processes")
       processReport(now).write(&writer)
+      writer.key("venues")
+      venueReport(now).write(&writer)
       writer.field("open_count", open.count)
       let ranked = Command.rankOpportunities(Array(open.values), limit: 100) + closed.reversed().prefix(20)
       writer.field("opportunities", raw: Command.opportunitiesJSON(ranked, now: now))
@@ -51,6 +53,21 @@ extension DashboardState {
         process.pid > 0 ? .seconds(max(0, uptime)) : .none, .integer(Int64(process.restarts)),
         .boolean(process.isReady), process.exitStatus.map { .integer(Int64($0)) } ?? .none,
         .text(process.description), .text(process.status),
+      ])
+    }
+    return report
+  }
+
+  private func venueReport(_ now: Timestamp) -> Report {
+    var report = Report([
+      .init("venue", nil), .init("publisher", nil), .init("state", nil), .init("reason", nil),
+      .init("since_seconds", nil), .init("age_seconds", nil),
+    ])
+    for (status, heardAt) in sortedVenues {
+      report.add([
+        .text(status.venue.rawValue), .text(status.publisher), .text(status.state.name), .text(status.reason),
+        .seconds(max(0, Double(now.nanoseconds(since: status.since)) / 1e9)),
+        .seconds(max(0, Double(now.nanoseconds(since: heardAt)) / 1e9)),
       ])
     }
     return report

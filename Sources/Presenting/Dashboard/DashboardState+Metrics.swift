@@ -11,6 +11,12 @@ extension DashboardState {
     text.family("bulkhead_process_restarts_total", .counter, "How often a process was started again.")
     for one in all { text.sample(["process": one.name], "\(one.restarts)") }
     text.single("bulkhead_alerts_total", .counter, "Alerts that the dashboard heard.", "\(alertCount)")
+    text.family("bulkhead_venue_open", .gauge, "Whether a venue takes orders, as its ingestor says.")
+    for (status, _) in sortedVenues {
+      text.sample(
+        ["venue": status.venue.rawValue, "process": status.publisher, "state": status.state.name],
+        status.state.takesOrders ? "1" : "0")
+    }
     text.family("bulkhead_process_uptime_seconds", .gauge, "Since when a process runs.")
     for one in all where one.pid > 0 {
       text.sample(["process": one.name], "\(max(0, Double(now.nanoseconds(since: one.startedAt)) / 1e9))")

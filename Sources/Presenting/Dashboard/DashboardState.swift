@@ -45,6 +45,8 @@ package struct DashboardState: Sendable {
   package private(set) var processes: [String: ProcessMessage] = [:]
   /// The counters of each process.
   package private(set) var health: [String: Health] = [:]
+  /// What each ingestor last said of its venue, and when it was heard.
+  package private(set) var venues: [String: (status: VenueStatusMessage, heardAt: Timestamp)] = [:]
   /// Open opportunities by id.
   package private(set) var open: [UInt64: Opportunity] = [:]
   /// Those that closed last, the newest last.
@@ -94,6 +96,9 @@ package struct DashboardState: Sendable {
         add(try HealthMessage(&body), epoch: epoch, now: now)
       } else if topic.hasPrefix(Topic.process) {
         add(try ProcessMessage(&body))
+      } else if topic.hasPrefix(Topic.venue) {
+        let status = try VenueStatusMessage(&body)
+        venues[status.publisher] = (status, now)
       } else if topic.hasPrefix(Topic.alert) {
         add(try AlertMessage(&body))
       } else if topic.hasPrefix(Topic.opportunity) {
@@ -122,6 +127,7 @@ package struct DashboardState: Sendable {
     guard process.state != "REMOVED" else {
       processes[process.name] = nil
       health[process.name] = nil
+      venues[process.name] = nil
       return
     }
     processes[process.name] = process
@@ -213,6 +219,12 @@ package struct DashboardState: Sendable {
 
   /// Processes in the order of their names.
   package var sortedProcesses: [ProcessMessage] { processes.values.sorted { $0.name < $1.name } }
+  /// Venues in the order of their names, each as often as it has ingestors.
+  package var sortedVenues: [(status: VenueStatusMessage, heardAt: Timestamp)] {
+    venues.values.sorted {
+      ($0.status.venue.rawValue, $0.status.publisher) < ($1.status.venue.rawValue, $1.status.publisher)
+    }
+  }
   /// Orders, the newest first.
   package var recentOrders: [Order] {
     Array(

@@ -12,6 +12,8 @@ package enum FaultKind: String, CaseIterable, Sendable {
   case rateLimit = "rate_limit"
   /// The venue's own words for too many requests: Kraken's error list and Bybit's code come with HTTP 200.
   case ownLimit = "own_limit"
+  /// The exchange has stopped trading: it says so where that can be asked, and refuses orders.
+  case pause
   /// HTTP 418 with `Retry-After`, in seconds.
   case ban
   /// The second half of each answer and frame is missing.

@@ -5,12 +5,15 @@ internal import Web
 enum FaultAnswers {
   /// The answer instead of the truth.
   /// - Parameters:
-  ///   - kind: `status`, `rateLimit`, `ownLimit` or `ban`.
+  ///   - kind: `status`, `rateLimit`, `ownLimit`, `pause` or `ban`.
   ///   - value: the status, or the seconds to wait.
   ///   - venue: whose words.
   ///   - now: for the end of a ban.
+  ///   - target: what was asked for.
   /// - Returns: the answer.
-  static func answer(_ kind: FaultKind, _ value: Int64, _ venue: Venue, _ now: Timestamp) -> HTTPServerResponse {
+  static func answer(_ kind: FaultKind, _ value: Int64, _ venue: Venue, _ now: Timestamp, target: String = "")
+    -> HTTPServerResponse
+  {
     switch kind {
     case .rateLimit:
       var answer = refusal(429, venue, "too many requests")
@@ -22,9 +25,22 @@ enum FaultAnswers {
       answer.headers["Retry-After"] = "\(value)"
       return answer
     case .ownLimit: return ownLimit(venue, now)
+    case .pause:
+      return isExchangeStatus(target)
+        ? .json("{\"exchange_active\":true,\"trading_active\":false}") : refusal(503, venue, "trading is paused")
     default: return refusal(Int(value), venue, text(Int(value)))
     }
   }
+
+  /// Whether a request is an order, or asks whether orders are taken.
+  static func isOfTrading(_ target: String) -> Bool {
+    let path = target.prefix { $0 != "?" }
+    return ["/clob/order", "/clob/orders", "/portfolio/events/orders"].contains { path.hasSuffix($0) }
+      || isExchangeStatus(target)
+  }
+
+  /// Whether a request asks Kalshi how it is.
+  static func isExchangeStatus(_ target: String) -> Bool { target.prefix { $0 != "?" }.hasSuffix("/exchange/status") }
 
   private static func text(_ status: Int) -> String {
     switch status {

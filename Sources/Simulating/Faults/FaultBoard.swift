@@ -131,6 +131,8 @@ package struct FaultBoard: Sendable {
       let fault = faults[index]
       switch fault.kind {
       case .latency, .timeout, .halfOpen, .status, .rateLimit, .ownLimit, .ban: break
+      case .pause:
+        if !FaultAnswers.isOfTrading(target) { continue }
       case .truncate, .wrongTypes, .missingSizes:
         if isHandshake { continue }
       case .staleTrades:

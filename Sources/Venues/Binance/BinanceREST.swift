@@ -12,7 +12,7 @@ public struct BinanceREST: CandleSource, TickerSource, TradeSource {
   /// The most rows of one answer.
   static let rowsPerPageMax = 1000
 
-  private let connection: RESTConnection
+  let connection: RESTConnection
 
   /// A client of one base URL.
   /// - Parameters:

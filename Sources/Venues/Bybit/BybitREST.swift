@@ -15,7 +15,7 @@ public struct BybitREST: CandleSource, TickerSource, TradeSource {
   /// The most candles of one answer.
   static let rowsPerPageMax = 1000
 
-  private let connection: RESTConnection
+  let connection: RESTConnection
 
   /// A client of one base URL.
   /// - Parameters:

@@ -10,7 +10,7 @@ public struct CoinbaseREST: CandleSource, TickerSource, TradeSource {
   /// The most candles of one answer; a larger span is refused.
   static let rowsPerPageMax: Int64 = 300
 
-  private let connection: RESTConnection
+  let connection: RESTConnection
 
   /// A client of one base URL.
   /// - Parameters:

@@ -9,7 +9,7 @@ public struct KrakenREST: CandleSource, TickerSource, TradeSource {
   /// The lengths of candles, which the venue counts in minutes.
   static let periods: [CandlePeriod] = [1, 5, 15, 30, 60, 240, 1440, 10_080, 21_600].map { .seconds($0 * 60) }
 
-  private let connection: RESTConnection
+  let connection: RESTConnection
 
   /// A client of one base URL.
   /// - Parameters:

@@ -20,7 +20,7 @@ public struct OKXREST: CandleSource, TickerSource, TradeSource {
   /// How many candles back the recent ones reach; older ones are asked for elsewhere.
   static let recentCandles: Int64 = 1440
 
-  private let connection: RESTConnection
+  let connection: RESTConnection
 
   /// A client of one base URL.
   /// - Parameters:

@@ -59,6 +59,8 @@ public final class RequestPacer: Sendable {
   private let sharePercent: Int64
   private let clock: Clock
   private let buckets: SharedBuckets
+  private let breakerPolicy: CircuitBreaker.Policy?
+  private let breakers = Mutex<[Endpoint: RequestBreaker]>([:])
   private let state = Mutex(Counters())
 
   /// A pacer.
@@ -74,12 +76,24 @@ public final class RequestPacer: Sendable {
     self.init(venue, sharePercent, try SharedBuckets(path: path), clock)
   }
 
+  /// One that also has breakers, by the settings.
+  convenience init(
+    venue: Venue, sharePercent: Int, sharedAt path: String, breakers policy: CircuitBreaker.Policy,
+    clock: Clock = .system
+  ) throws(SystemError) {
+    self.init(venue, sharePercent, try SharedBuckets(path: path), clock, policy)
+  }
+
   /// A pacer that shares its buckets with nobody.
   public convenience init(venue: Venue, sharePercent: Int = 100, clock: Clock = .system) {
     self.init(venue, sharePercent, SharedBuckets(), clock)
   }
 
-  private init(_ venue: Venue, _ sharePercent: Int, _ buckets: SharedBuckets, _ clock: Clock) {
+  private init(
+    _ venue: Venue, _ sharePercent: Int, _ buckets: SharedBuckets, _ clock: Clock,
+    _ breakerPolicy: CircuitBreaker.Policy? = nil
+  ) {
+    self.breakerPolicy = breakerPolicy
     precondition((1...100).contains(sharePercent), "a share of \(sharePercent) %")
     self.venue = venue
     table = RateTable.of(venue)
@@ -111,7 +125,8 @@ public final class RequestPacer: Sendable {
         let folder = endpoint.runDirectory + "/limits"
         try FilePaths.makeDirectories(folder, mode: 0o700)
         let hash = String(Rendezvous.hash(endpoint.setting), radix: 16)
-        pacer = try RequestPacer(venue: venue, sharePercent: share, sharedAt: "\(folder)/\(venue.rawValue)-\(hash)")
+        let file = "\(folder)/\(venue.rawValue)-\(hash)"
+        pacer = try RequestPacer(venue: venue, sharePercent: share, sharedAt: file, breakers: breakers(settings))
       } catch {
         // Better too slow than banned: so much that a handful of processes stay within the limit.
         Log.warning(
@@ -121,6 +136,24 @@ public final class RequestPacer: Sendable {
       }
       pacers[place] = pacer
       return pacer
+    }
+  }
+
+  private static func breakers(_ settings: Settings) -> CircuitBreaker.Policy {
+    func nanoseconds(_ key: String) -> Int64 { Int64(settings.integer("bulkhead", key)) * 1_000_000_000 }
+    return CircuitBreaker.Policy(
+      failuresMax: settings.integer("bulkhead", "breaker_failures_max"),
+      pauseNanoseconds: nanoseconds("breaker_pause_s"), pauseMaxNanoseconds: nanoseconds("breaker_pause_max_s"))
+  }
+
+  /// The breaker of the requests to a base URL; nil where there are to be none.
+  func breaker(of endpoint: Endpoint) -> RequestBreaker? {
+    guard let breakerPolicy else { return nil }
+    return breakers.withLock { breakers in
+      if let known = breakers[endpoint] { return known }
+      let breaker = RequestBreaker(venue, endpoint, buckets, breakerPolicy, clock)
+      breakers[endpoint] = breaker
+      return breaker
     }
   }
 

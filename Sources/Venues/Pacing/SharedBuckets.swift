@@ -84,12 +84,45 @@ final class SharedBuckets: @unchecked Sendable {
     }
   }
 
+  // MARK: - Words of other meaning
+
+  /// A word that is kept by its hash; 0 where it was never set, or there is no room for it.
+  func value(of bucket: UInt64) -> Int64 {
+    guard let slot = ownSlot(of: bucket) else { return 0 }
+    return word(slot * 2 + 1).pointee.load(ordering: .relaxed)
+  }
+
+  /// Changes such a word; where others change it meanwhile, again.
+  ///
+  /// Nothing is kept where there is no room.
+  func change(_ bucket: UInt64, _ body: (Int64) -> Int64) {
+    guard let slot = ownSlot(of: bucket) else {
+      _ = body(0)
+      return
+    }
+    let state = word(slot * 2 + 1)
+    var known = state.pointee.load(ordering: .relaxed)
+    while true {
+      let next = body(known)
+      guard next != known else { return }
+      let (done, found) = state.pointee.compareExchange(expected: known, desired: next, ordering: .relaxed)
+      if done { return }
+      known = found
+    }
+  }
+
   /// No request waits for its turn for longer, whoever sends it.
   static let waitEverNanoseconds: Int64 = 60_000_000_000
 
   /// Where a bucket's number is: its own place, or where there is no room the one of another, which only makes it
   /// stricter.
   private func slot(of bucket: UInt64) -> Int {
+    // The place behind those that were looked at.
+    ownSlot(of: bucket) ?? (Int(bucket % UInt64(Self.slotCount)) + Self.probesMax) % Self.slotCount + 1
+  }
+
+  /// A bucket's own place; nil where all that it may have are taken.
+  private func ownSlot(of bucket: UInt64) -> Int? {
     let key = Int64(bitPattern: bucket | 1)
     var slot = Int(bucket % UInt64(Self.slotCount)) + 1
     for _ in 0..<Self.probesMax {
@@ -97,7 +130,7 @@ final class SharedBuckets: @unchecked Sendable {
       if done || found == key { return slot }
       slot = slot % Self.slotCount + 1
     }
-    return slot
+    return nil
   }
 
   /// One of the memory's words.

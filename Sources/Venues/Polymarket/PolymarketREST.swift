@@ -27,8 +27,8 @@ public struct PolymarketREST: MarketSource, BookSource, TradeSource {
   /// Books asked for in one request.
   static let booksPerRequest = 100
 
-  private let gamma: RESTConnection
-  private let clob: RESTConnection
+  let gamma: RESTConnection
+  let clob: RESTConnection
   let data: RESTConnection
   private let verifiesHash: Bool
   /// What takes the terms of each market that a listing reads; nil where nobody wants them.
@@ -45,14 +45,15 @@ public struct PolymarketREST: MarketSource, BookSource, TradeSource {
     endpoints: Endpoints, transport: VenueTransport, verifiesHash: Bool = true, timeoutMilliseconds: Int = 30_000,
     pacer: RequestPacer? = nil
   ) {
-    func connection(_ endpoint: Endpoint) -> RESTConnection {
+    func connection(_ endpoint: Endpoint, tellsState: Bool = false) -> RESTConnection {
       var connection = RESTConnection(
         venue: .polymarket, endpoint: endpoint, transport: transport, timeoutMilliseconds: timeoutMilliseconds)
       connection.pacer = pacer
+      connection.tellsState = tellsState
       return connection
     }
     gamma = connection(endpoints.gamma)
-    clob = connection(endpoints.clob)
+    clob = connection(endpoints.clob, tellsState: true)
     data = connection(endpoints.data)
     self.verifiesHash = verifiesHash
   }
