@@ -1,3 +1,4 @@
+public import Bus
 public import Market
 
 /// What the desk has done, and what is to be written and sent for it.

@@ -141,6 +141,7 @@ public struct Portfolio: Sendable {
   ///   - events: the events that it touches.
   ///   - kelly: the share of the bankroll that it may get; nil where its payout is certain.
   ///   - options: the limits.
+  /// - Returns: the room, and which limit leaves it.
   func room(
     events: Set<String>, kelly: Double?, options: ExecutorOptions
   ) -> (amount: Money, limit: Rejection.ExposureLimit) {

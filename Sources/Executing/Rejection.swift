@@ -1,3 +1,4 @@
+public import Bus
 public import Market
 
 /// Why an opportunity is not executed: one case for each check (E1).

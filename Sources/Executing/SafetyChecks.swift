@@ -1,3 +1,4 @@
+public import Bus
 public import Market
 
 /// An execution that has passed every check: the only thing of which orders are made.

@@ -227,6 +227,7 @@ extension VerifiedMatches {
   /// - Parameters:
   ///   - file: the file.
   ///   - allowsAnyTerms: whether `*` may stand for the terms of both markets.
+  /// - Returns: its decisions.
   /// - Throws: `VerifiedMatchesError` naming file and field.
   public static func load(_ file: String, allowsAnyTerms: Bool = false) throws(VerifiedMatchesError) -> Self {
     let bytes: [UInt8]

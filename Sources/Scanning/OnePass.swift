@@ -60,6 +60,7 @@ struct OnePass {
   /// - Parameters:
   ///   - request: what is looked at.
   ///   - sources: the venues that have markets and books.
+  /// - Returns: what was found, what was left out, and what was looked at.
   mutating func run(_ request: Request, _ sources: [any MarketSource & BookSource]) async -> ScanReport {
     for source in sources where request.venues.contains(source.venue) {
       do throws(VenueError) {

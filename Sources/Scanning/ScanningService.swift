@@ -21,8 +21,7 @@ public final class ScanningService {
   private let startedAt = SystemClock.monotonicNanoseconds
   private var streamKinds: [StreamKind?] = []
   private var pairFiles: PairFiles
-  /// The ingestors that say that their venue takes no orders.
-  private var closedBy: [Venue: Set<String>] = [:]
+  private var admission: VenueAdmission
 
   private enum StreamKind { case trade, ticker, candle, process, venue, other }
 
@@ -35,7 +34,8 @@ public final class ScanningService {
     let highWaterMark = settings.integer("bus", "high_water_mark_messages")
     publisher = try Publisher(name: context.name, runDirectory: context.runDirectory, highWaterMark: highWaterMark)
     subscriber = try Subscriber(
-      name: context.name, topics: [Topic.market, Topic.book, Topic.trade, Topic.ticker, Topic.candle, Topic.venue, Topic.process],
+      name: context.name,
+      topics: [Topic.market, Topic.book, Topic.trade, Topic.ticker, Topic.candle, Topic.venue, Topic.process],
       highWaterMark: highWaterMark, reconnectMilliseconds: settings.integer("bus", "reconnect_ms"))
     directory = try Directory(
       subscriber: subscriber, runDirectory: context.runDirectory, fixed: settings.list("bus", "publishers")
@@ -43,6 +43,8 @@ public final class ScanningService {
     let board = OpportunityBoard(epoch: publisher.epoch / 1_000_000_000)
     scanner = Scanner(feed: BookFeed(), options: try ScannerOptions(settings: settings), board: board)
     pairFiles = PairFiles(settings: settings)
+    admission = VenueAdmission(
+      silenceMaxNanoseconds: Int64(settings.integer("executor", "venue_silence_max_ms")) * 1_000_000)
     var topics: [Strategy: TopicHandle] = [:]
     for strategy in Strategy.allCases { topics[strategy] = publisher.topic(Topic.opportunity + strategy.rawValue) }
     opportunityTopics = topics
@@ -80,6 +82,7 @@ public final class ScanningService {
       if after >= nextHealth {
         nextHealth = after + 1_000_000_000
         if let pairs = pairFiles.changed() { scanner.setPairs(pairs) }
+        checkVenues()
         scanner.feed.checkSilence(subscriber, now: after, limitNanoseconds: 3_000_000_000)
         publishHealth()
       }
@@ -122,12 +125,10 @@ public final class ScanningService {
     }
   }
 
-  /// A publisher is gone for good: nothing of it is live, and what it said of its venue holds no more.
   private func forget(_ publisher: String) {
     scanner.feed.forget(publisher: publisher) { scanner.bookChanged($0) }
-    for venue in closedBy.keys where closedBy[venue]?.remove(publisher) != nil {
-      scanner.setVenue(venue, isOpen: closedBy[venue]?.isEmpty ?? true)
-    }
+    admission.forget(publisher: publisher)
+    checkVenues()
   }
 
   private func recovered(_ publisher: String) {
@@ -144,7 +145,8 @@ public final class ScanningService {
     if let known = streamKinds[stream.index] { return known }
     let topic = subscriber.topic(of: stream)
     let kinds: [(String, StreamKind)] = [
-      (Topic.trade, .trade), (Topic.ticker, .ticker), (Topic.candle, .candle), (Topic.process, .process), (Topic.venue, .venue),
+      (Topic.trade, .trade), (Topic.ticker, .ticker), (Topic.candle, .candle), (Topic.process, .process),
+      (Topic.venue, .venue),
     ]
     let kind = kinds.first { topic.hasPrefix($0.0) }?.1 ?? .other
     streamKinds[stream.index] = kind
@@ -182,18 +184,18 @@ public final class ScanningService {
     if !message.isStale { scanner.candleClosed(message.candle, of: message.instrument) }
   }
 
-  /// A venue takes orders when all of its ingestors say so: what one of them sees is enough to hold (X4).
   private func takeVenueStatus(_ reader: inout MessagePackReader) {
     guard let status = try? VenueStatusMessage(&reader) else {
       malformedCount += 1
       return
     }
-    if status.state.takesOrders {
-      closedBy[status.venue]?.remove(status.publisher)
-    } else {
-      closedBy[status.venue, default: []].insert(status.publisher)
-    }
-    scanner.setVenue(status.venue, isOpen: closedBy[status.venue]?.isEmpty ?? true)
+    if admission.take(status, now: SystemClock.monotonicNanoseconds) { checkVenues() }
+  }
+
+  /// Finds of a venue that takes no orders are held, as the executor would refuse them (X4).
+  private func checkVenues() {
+    let closed = admission.closed(SystemClock.monotonicNanoseconds)
+    for venue in admission.venues { scanner.setVenue(venue, isOpen: closed[venue] == nil) }
   }
 
   private func publishFinds() {

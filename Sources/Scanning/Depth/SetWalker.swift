@@ -105,7 +105,7 @@ public enum SetWalker {
     }
   }
 
-  /// - Parameter atEnd: is told the size so far whenever a level ends, and at the end.
+  // `atEnd` is told the size so far whenever a level ends, and at the end.
   @inline(__always) private static func walk(
     _ legs: UnsafeBufferPointer<SetLeg>, _ cursors: UnsafeMutableBufferPointer<Cursor>, setValue: Int64,
     quantityMax: Int64, sign: Int64, atEnd: (Int64) -> Void

@@ -61,8 +61,9 @@ struct Scoring {
     return Double(profit.raw) / Double(cost.raw) * secondsOfYear / max(60, lockedSeconds)
   }
 
-  /// The share of the bankroll by the criterion of J. L. Kelly, "A New Interpretation of Information Rate" (1956):
-  /// `(p·b − (1 − p)) / b` for a payout of probability p and odds of b to 1, times the fraction that is set.
+  /// The share of the bankroll by Kelly's criterion.
+  ///
+  /// John Kelly, "A New Interpretation of Information Rate" (1956): `(p·b − (1 − p)) / b` for a payout of probability p and odds of b to 1, times the fraction that is set.
   ///
   /// What a share costs, fees included, is `c`; it pays 1 with probability p or nothing, so `b = (1 − c) / c` and the
   /// criterion is `(p − c) / (1 − c)`. Sets that pay for certain have p = 1: all of it, times the fraction.

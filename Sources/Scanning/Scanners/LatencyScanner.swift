@@ -161,6 +161,7 @@ enum LatencyModel {
   ///   - logReturn: the logarithm of the price now ÷ the price at the opening.
   ///   - perRootSecond: the standard deviation of the logarithm over one second; above zero.
   ///   - secondsLeft: until the window closes; above zero.
+  /// - Returns: from 0 to 1.
   static func chance(_ outcome: Int, _ logReturn: Double, _ perRootSecond: Double, _ secondsLeft: Double) -> Double {
     let spread = perRootSecond * secondsLeft.squareRoot()
     let score = (logReturn - spread * spread / 2) / spread

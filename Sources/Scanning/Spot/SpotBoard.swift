@@ -110,6 +110,8 @@ struct SpotBoard: ~Copyable {
   ///   - coin: its number.
   ///   - opening: when the window opened, at a whole minute.
   ///   - now: the time of day.
+  /// - Returns: the middle of what the exchanges say.
+  /// - Throws: `Missing` where too few of them say it.
   func move(of coin: Int, since opening: Timestamp, now: Timestamp) throws(Missing) -> Move {
     let minute = opening.seconds / 60
     var returns = InlineArray<8, Double>(repeating: 0)

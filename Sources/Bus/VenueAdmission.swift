@@ -1,4 +1,3 @@
-public import Bus
 public import Market
 
 /// A venue to which no new order goes, and why.
