@@ -108,7 +108,7 @@ struct MessagePackTests {
     market.winner = 1
     market.payouts = [.zero, .one]
     market.upDown = UpDownTerms(coin: "BTC", opensAt: time, closesAt: time.advanced(bySeconds: 900))
-    return MarketMessage(market: market, books: [3, 400_000])
+    return MarketMessage(market: market, books: [3, 400_000], term: 5, program: "ingestor")
   }
 
   static var bareMarket: MarketMessage {

@@ -14,8 +14,12 @@ public struct MarketMessage: Hashable, Sendable {
   /// Under which term the publisher owns the books: of two publishers of one book the higher term owns it.
   public var term: UInt64
 
+  /// The program whose process the publisher is; those of two programs tell of the same books beside each other.
+  public var program: String
+
   /// A market with its handles.
-  public init(market: PredictionMarket, books: [UInt32], term: UInt64 = 0) {
+  public init(market: PredictionMarket, books: [UInt32], term: UInt64 = 0, program: String = "") {
+    self.program = program
     self.market = market
     self.books = books
     self.term = term
@@ -23,7 +27,7 @@ public struct MarketMessage: Hashable, Sendable {
 
   /// Writes it as one array.
   public func encode(_ writer: MessagePackWriter) {
-    writer.array(19)
+    writer.array(20)
     writer.unsigned(UInt64(market.venue.code))
     writer.text(market.id)
     writer.text(market.eventID)
@@ -64,9 +68,10 @@ public struct MarketMessage: Hashable, Sendable {
       writer.null()
     }
     writer.unsigned(term)
+    writer.text(program)
   }
 
-  /// Reads one; a message of before there were terms has term 0.
+  /// Reads one; a message of before there were terms and programs has term 0 and a program without a name.
   ///
   /// - Throws: `MessageError` where the bytes are no market.
   public init(_ reader: inout MessagePackReader) throws(MessageError) {
@@ -85,6 +90,7 @@ public struct MarketMessage: Hashable, Sendable {
     }
     books = []
     term = 0
+    program = ""
     for _ in 0..<(try reader.array()) {
       books.append(UInt32(try reader.integer(in: 0...Int64(UInt32.max), "book")))
     }
@@ -118,7 +124,8 @@ public struct MarketMessage: Hashable, Sendable {
       try reader.skip(parts - 3)
     }
     if fields > 18 { term = try reader.unsigned() }
-    try reader.skip(max(0, fields - 19))
+    if fields > 19 { program = try reader.text() }
+    try reader.skip(max(0, fields - 20))
   }
 }
 
