@@ -44,7 +44,9 @@ import Venues
     var mutator = Mutator(seed: seed)
     let clock = ContinuousClock()
     let begun = clock.now
-    defer { if Self.count >= 100_000 { print("fuzz: \(target.testDescription): \(Self.count) in \(clock.now - begun)") } }
+    defer {
+      if Self.count >= 100_000 { print("fuzz: \(target.testDescription): \(Self.count) in \(clock.now - begun)") }
+    }
     for _ in 0..<Self.count {
       let payload = mutator.mutate(target.samples[mutator.below(target.samples.count)])
       var decoding = try Decoding(venue: target.venue, kind: target.kind, now: DecodingTests.now)
