@@ -20,6 +20,8 @@ extension BookFeed {
         }
         if bookSource[Int(book)] == Int32(truncatingIfNeeded: source) {
           try apply(item, Int(book), handle, source, fields: fields, &reader)
+        } else if !companions.isEmpty, let place = companion(source, of: Int(book)) {
+          try applyCopy(item, Int(book), place, handle, source, fields: fields, &reader)
         } else {
           try challenge(item, Int(book), handle, source, fields: fields, &reader)
         }
@@ -42,21 +44,26 @@ extension BookFeed {
     _ item: BookItem, _ book: BookIndex, _ handle: UInt64, _ source: Int, fields: Int,
     _ reader: inout MessagePackReader
   ) throws(MessageError) {
+    let isAlone = companions.isEmpty || companions[book] == nil
     switch item {
-    case .change: counters.dropped += try readChange(book, &cache, fields: fields, &reader)
-    case .snapshot: try readSnapshot(book, &cache, fields: fields, &reader)
+    case .change where isAlone: counters.dropped += try readChange(book, &cache, fields: fields, &reader)
+    case .change: try merge(book, nil, fields: fields, &reader)
+    case .snapshot where isAlone: try readSnapshot(book, &cache, fields: fields, &reader)
+    case .snapshot: try takeWhole(book, nil, fields: fields, &reader)
     case .stale:
       try reader.skip(fields - 2)
       ownerIsInDoubt(book)
     case .closed:
       try reader.skip(fields - 2)
       cache.close(book)
+      companions[book]?.doubtAll()
       removeClaim(of: book)
     case .tick:
       guard fields >= 3 else { throw .truncated }
       let tick = Price(raw: try reader.integer())
       try reader.skip(fields - 3)
-      cache.setTick(tick, of: book)
+      setTickOfAll(tick, of: book)
+      if !isAlone { doubtCopy(nil, of: book) }
     case .withdrawn:
       try reader.skip(fields - 2)
       sources[source].handles[Int(handle)] = -1
@@ -110,6 +117,7 @@ extension BookFeed {
     if item == .snapshot, state == .empty || state == .stale {
       own(book, source, term: sources[source].terms[Int(handle)])
       try readSnapshot(book, &cache, fields: fields, &reader)
+      ownerIsWhole(book)
       counters.applied += 1
       counters.handedOver += 1
       return
@@ -123,6 +131,18 @@ extension BookFeed {
     _ book: BookIndex, _ cache: inout BookCache, fields: Int, _ reader: inout MessagePackReader
   ) throws(MessageError) -> UInt64 {
     var dropped: UInt64 = 0
+    try readLevels(fields: fields, &reader) { side, level, venueTime, receivedAt in
+      let result = cache.apply(
+        book, side: side, price: level.price, quantity: level.quantity, venueTime: venueTime, receivedAt: receivedAt)
+      if result != .applied { dropped += 1 }
+    }
+    return dropped
+  }
+
+  /// Reads the levels of a change, with the venue's time and ours.
+  @inline(__always) func readLevels(
+    fields: Int, _ reader: inout MessagePackReader, _ body: (BookSide, Level, Timestamp, Timestamp) -> Void
+  ) throws(MessageError) {
     guard fields >= 4, (fields - 4) % 3 == 0 else { throw .outOfRange(field: "change") }
     let venueTime = try reader.time()
     let receivedAt = try reader.time()
@@ -131,16 +151,26 @@ extension BookFeed {
       let price = Price(raw: try reader.integer())
       let quantity = Quantity(raw: try reader.integer())
       guard price.raw > 0, price.raw < fixedPointScale, quantity.raw >= 0 else { throw .outOfRange(field: "level") }
-      let result = cache.apply(
-        book, side: side, price: price, quantity: quantity, venueTime: venueTime, receivedAt: receivedAt)
-      if result != .applied { dropped += 1 }
+      body(side, Level(price: price, quantity: quantity), venueTime, receivedAt)
     }
-    return dropped
   }
 
   private func readSnapshot(
     _ book: BookIndex, _ cache: inout BookCache, fields: Int, _ reader: inout MessagePackReader
   ) throws(MessageError) {
+    let whole = try readWhole(fields: fields, &reader)
+    cache.setTick(whole.tick, of: book)
+    bids.withUnsafeBufferPointer { bids in
+      asks.withUnsafeBufferPointer { asks in
+        _ = cache.replace(book, bids: bids, asks: asks, venueTime: whole.venueTime, receivedAt: whole.receivedAt)
+      }
+    }
+  }
+
+  /// Reads a whole book; its levels are in `bids` and `asks` until the next one.
+  func readWhole(fields: Int, _ reader: inout MessagePackReader) throws(MessageError) -> (
+    venueTime: Timestamp, receivedAt: Timestamp, tick: Price
+  ) {
     guard fields >= 7 else { throw .outOfRange(field: "snapshot") }
     let venueTime = try reader.time()
     let receivedAt = try reader.time()
@@ -148,12 +178,7 @@ extension BookFeed {
     try readLevels(&reader, &bids, rising: true)
     try readLevels(&reader, &asks, rising: false)
     try reader.skip(fields - 7)
-    cache.setTick(tick, of: book)
-    bids.withUnsafeBufferPointer { bids in
-      asks.withUnsafeBufferPointer { asks in
-        _ = cache.replace(book, bids: bids, asks: asks, venueTime: venueTime, receivedAt: receivedAt)
-      }
-    }
+    return (venueTime, receivedAt, tick)
   }
 
   /// Reads one side, and checks what the cache relies on: prices between 0 and 1, worst first, no empty level.

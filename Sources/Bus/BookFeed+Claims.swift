@@ -28,8 +28,16 @@ extension BookFeed {
   /// Gives a book to a publisher, and ends claims that are not above it.
   func own(_ book: BookIndex, _ source: Int, term: UInt64) {
     if let claim = claims[book], claim.source == Int32(source) || claim.term <= term { removeClaim(of: book) }
+    if bookSource[book] != Int32(source), !companions.isEmpty { companions[book]?.owner.isWhole = false }
     bookSource[book] = Int32(source)
     bookTerm[book] = term
+  }
+
+  /// What the owner has told of a book is all of it.
+  func ownerIsWhole(_ book: BookIndex) {
+    guard !companions.isEmpty else { return }
+    companions[book]?.owner.isWhole = true
+    companions[book]?.begin(at: cache.header(book).venueTime)
   }
 
   /// The owner tells nothing more: the claimant follows, and where there is none that has told the whole book, it is
@@ -38,16 +46,18 @@ extension BookFeed {
   /// A claimant that is a little behind gets it when it has caught up; until then the book stands as it is.
   func withdraw(_ book: BookIndex) {
     bookSource[book] = -1
+    if !companions.isEmpty { companions[book]?.owner.isWhole = false }
     leaveIfAlone(book)
   }
 
-  /// A book that has no owner any more, and no claimant whose copy is whole, is stale.
+  /// A book that has no owner any more, and no claimant or companion whose copy is whole, is stale.
   func leaveIfAlone(_ book: BookIndex) {
-    if bookSource[book] < 0, claims[book]?.shadow ?? -1 < 0 { cache.markStale(book) }
+    if bookSource[book] < 0, !isAccompanied(book), claims[book]?.shadow ?? -1 < 0 { cache.markStale(book) }
   }
 
   /// What the owner told may be wrong: a claimant that has told the whole book gets it at once.
   func ownerIsInDoubt(_ book: BookIndex) {
+    if !companions.isEmpty, companions[book] != nil { return doubtCopy(nil, of: book) }
     cache.markStale(book)
     if !claims.isEmpty { settleClaim(of: book) }
   }
@@ -70,6 +80,7 @@ extension BookFeed {
       book, bids: shadows.side(.bid, of: claim.shadow), asks: shadows.side(.ask, of: claim.shadow),
       venueTime: shadow.venueTime, receivedAt: shadow.receivedAt)
     own(book, Int(claim.source), term: claim.term)
+    ownerIsWhole(book)
     counters.handedOver += 1
   }
 

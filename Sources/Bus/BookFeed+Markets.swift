@@ -41,6 +41,7 @@ extension BookFeed {
   @discardableResult private func adoptBooks(_ message: MarketMessage, _ place: Int, _ source: Int) -> Bool {
     let market = message.market
     var counts = message.books.isEmpty
+    let line = lineNumber(message.program)
     for (outcome, handle) in message.books.enumerated() {
       if marketBooks[place].count <= outcome {
         let book = cache.add(tick: market.tick)
@@ -48,18 +49,26 @@ extension BookFeed {
         owners.append(BookOwner(market: place, outcome: outcome))
         bookSource.append(Int32(source))
         bookTerm.append(message.term)
+        bookLine.append(line)
         if outcome < market.outcomes.count {
           bookIndex[InstrumentID(venue: market.venue, symbol: market.outcomes[outcome].token)] = book
         }
       }
       let book = marketBooks[place][outcome]
       bind(handle, to: book, source, term: message.term)
+      guard bookLine[book] == line else {
+        if !market.isClosed { accompany(book, by: source) }
+        // Both say the same, one of them a little later: the owner's word counts while there is one.
+        if companions[book]?.owner.isWhole == false { counts = true }
+        continue
+      }
       switch standing(of: source, to: book, term: message.term, isClosed: market.isClosed) {
       case .owner:
         own(book, source, term: message.term)
-        cache.setTick(market.tick, of: book)
+        setTickOfAll(market.tick, of: book)
         if market.isClosed {
           cache.close(book)
+          if !companions.isEmpty { companions[book]?.doubtAll() }
         } else if cache.header(book).state == .closed {
           cache.reset(book)
         }

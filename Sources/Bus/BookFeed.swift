@@ -18,6 +18,9 @@ public struct BookOwner: Hashable, Sendable {
 /// higher term, or later under the same, owns it as soon as its snapshot is at least as new as what is known; until
 /// then the book stays with the old one, and from then on the old one's items are passed over and counted. A book that
 /// is handed over so is never stale and never goes back in time.
+///
+/// Where two programs watch a venue, each book has companions: of each update the first copy is applied, and the book
+/// is live as long as one of them has all of it.
 public final class BookFeed {
   /// Counters of what came and what was dropped.
   public struct Counters: Sendable {
@@ -33,6 +36,8 @@ public final class BookFeed {
     public var interruptions: UInt64 = 0
     /// Items of a publisher that does not own the book.
     public var foreign: UInt64 = 0
+    /// Levels of changes that another line of publishers had told before.
+    public var repeated: UInt64 = 0
     /// Books that have passed from one publisher to another.
     public var handedOver: UInt64 = 0
   }
@@ -59,6 +64,11 @@ public final class BookFeed {
   var bookTerm: [UInt64] = []
   /// Who is about to own a book that another source still owns.
   var claims: [BookIndex: Claim] = [:]
+  /// The program of a book's owners, by its number in `lines`; publishers of another one are companions.
+  var bookLine: [Int32] = []
+  private var lines: [String] = []
+  /// Who else tells of a book, where there is anybody.
+  var companions: [BookIndex: Companions] = [:]
   /// The books of claims as their sources tell them.
   var shadows = BookCache(books: 16)
   var freeShadows: [BookIndex] = []
@@ -162,7 +172,16 @@ public final class BookFeed {
   public func isTrustworthy(_ book: BookIndex) -> Bool {
     guard cache.header(book).state == .live else { return false }
     // One that is between two publishers is trusted: the next one has told its state already.
-    return bookSource[book] < 0 || !isSilent[Int(bookSource[book])]
+    if bookSource[book] < 0 || !isSilent[Int(bookSource[book])] { return true }
+    guard !companions.isEmpty, let others = companions[book]?.others else { return false }
+    return others.contains { $0.isWhole && !isSilent[Int($0.source)] }
+  }
+
+  /// The number of a program's line.
+  func lineNumber(_ program: String) -> Int32 {
+    if let known = lines.firstIndex(of: program) { return Int32(known) }
+    lines.append(program)
+    return Int32(lines.count - 1)
   }
 
   private func kind(_ stream: StreamHandle, _ subscriber: Subscriber) -> StreamKind {
@@ -195,6 +214,7 @@ public final class BookFeed {
   private func interrupt(_ source: Int, _ onBook: (BookIndex) -> Void) {
     counters.interruptions += 1
     voidClaims(of: source, wholly: false)
+    doubtCopies(of: source, wholly: false, onBook)
     for book in bookSource.indices where bookSource[book] == Int32(source) {
       ownerIsInDoubt(book)
       onBook(book)
@@ -214,6 +234,7 @@ public final class BookFeed {
       bookStreams[source] = nil
       isSilent[source] = false
       voidClaims(of: source, wholly: true)
+      doubtCopies(of: source, wholly: true, onBook)
       for book in bookSource.indices where bookSource[book] == Int32(source) {
         ownerIsInDoubt(book)
         if bookSource[book] == Int32(source) { bookSource[book] = -1 }

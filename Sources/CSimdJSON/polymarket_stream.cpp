@@ -79,6 +79,16 @@ void read_levels(bh_pm_parser *parser, bh_pm_event &event, ondemand::value value
   finish_levels(parser, event, from, bids);
 }
 
+// A best price as a change tells it, from 0 to 1; a text that is empty or null tells none.
+int best_price(string_view text, int32_t *best) {
+  if (text.empty() || text == "null") return BH_PM_OK;
+  int64_t price;
+  if (int code = decimal(text, &price)) return code;
+  if (price < 0 || price > scale) return BH_PM_OUT_OF_RANGE;
+  *best = static_cast<int32_t>(price);
+  return BH_PM_OK;
+}
+
 // The changes of one message: `price_changes` (2025, each with its asset), `changes` (2024, of the message's asset).
 void read_changes(bh_pm_parser *parser, bh_pm_event &event, ondemand::value value, const char *field) {
   ondemand::array list;
@@ -87,7 +97,7 @@ void read_changes(bh_pm_parser *parser, bh_pm_event &event, ondemand::value valu
   for (auto element : list) {
     ondemand::object object;
     if (element.get_object().get(object)) return fail(event, BH_PM_BAD_VALUE, field, index);
-    bh_pm_change change = {-2, 2, -1, -1};
+    bh_pm_change change = {-2, 2, -1, -1, -1, -1};
     int64_t tick = 0;
     for (auto member : object) {
       ondemand::raw_json_string key;
@@ -108,6 +118,12 @@ void read_changes(bh_pm_parser *parser, bh_pm_event &event, ondemand::value valu
         if (side == "BUY") change.side = 0;
         else if (side == "SELL") change.side = 1;
         else return fail(event, BH_PM_BAD_VALUE, "price_changes.side", index);
+      } else if (is(key, "best_bid")) {
+        if ((code = best_price(scalar(item), &change.best_bid)))
+          return fail(event, code, "price_changes.best_bid", index);
+      } else if (is(key, "best_ask")) {
+        if ((code = best_price(scalar(item), &change.best_ask)))
+          return fail(event, code, "price_changes.best_ask", index);
       }
     }
     if (change.price == -1) return fail(event, BH_PM_MISSING, "price_changes.price", index);
@@ -180,7 +196,7 @@ void finish(bh_pm_parser *parser, bh_pm_event &event, const Flat &flat, Binding 
         if (flat.side < 0) return fail(event, BH_PM_MISSING, "side");
         if (flat.price == 0 || flat.price >= scale) return fail(event, BH_PM_OUT_OF_RANGE, "price");
         if (!on_grid(flat.price, binding.tick)) return fail(event, BH_PM_OFF_GRID, "price");
-        parser->changes.push_back({binding.book, static_cast<uint8_t>(flat.side), flat.price, flat.quantity});
+        parser->changes.push_back({binding.book, static_cast<uint8_t>(flat.side), flat.price, flat.quantity, -1, -1});
       }
       for (size_t i = event.changes_from; i < parser->changes.size(); i++) {
         if (parser->changes[i].book != -2) continue;  // the shape of 2024 names the asset once, perhaps at the end

@@ -103,7 +103,7 @@ inline const char *changes(bh_pm_parser *parser, const char *p) {
     // A whole change has more than this behind its token, so that nothing below reads beyond the frame's slack.
     if (parser->limit - p < static_cast<ptrdiff_t>(count) + 60) return nullptr;
     Binding binding = parser->lookup({p, count});
-    bh_pm_change change = {binding.book, 0, 0, 0};
+    bh_pm_change change = {binding.book, 0, 0, 0, -1, -1};
     if (binding.book < 0) return nullptr;
     p += count;
     if (!take(p, "\",\"price\":\"") || !take_decimal(p, &change.price)) return nullptr;
@@ -113,9 +113,12 @@ inline const char *changes(bh_pm_parser *parser, const char *p) {
     else if (!take(p, "BUY")) return nullptr;
     if (!take(p, "\",\"hash\":\"") || p + 40 > parser->limit || !is_plain(p, 40)) return nullptr;
     p += 40;
-    int64_t best;
-    if (!take(p, "\",\"best_bid\":\"") || !take_decimal(p, &best)) return nullptr;
-    if (!take(p, "\",\"best_ask\":\"") || !take_decimal(p, &best) || !take(p, "\"}")) return nullptr;
+    int64_t best_bid, best_ask;
+    if (!take(p, "\",\"best_bid\":\"") || !take_decimal(p, &best_bid)) return nullptr;
+    if (!take(p, "\",\"best_ask\":\"") || !take_decimal(p, &best_ask) || !take(p, "\"}")) return nullptr;
+    if (best_bid > scale || best_ask > scale) return nullptr;
+    change.best_bid = static_cast<int32_t>(best_bid);
+    change.best_ask = static_cast<int32_t>(best_ask);
     if (change.price <= 0 || change.price >= scale || !on_grid(change.price, binding.tick)) return nullptr;
     parser->changes.push_back(change);
     if (*p == ']') return p + 1;

@@ -72,20 +72,19 @@ public func readFile(_ path: String, sizeMax: Int) throws(SystemError) -> [UInt8
   let descriptor = try systemCall("open \(path)") { bh_open(path, O_RDONLY | O_CLOEXEC, 0) }
   defer { close(descriptor) }
   var bytes: [UInt8] = []
-  while true {
-    let start = bytes.count
-    guard start <= sizeMax else { throw SystemError("read \(path)", code: EFBIG) }
-    bytes.append(contentsOf: repeatElement(0, count: 65536))
-    let count = bytes.withUnsafeMutableBytes { buffer in
-      while true {
-        let count = read(descriptor, buffer.baseAddress.map { $0 + start }, 65536)
-        if count >= 0 || errno != EINTR { return count }
-      }
+  // Files of /proc come a page at a time.
+  let problem = withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 16) { buffer -> SystemError? in
+    while bytes.count <= sizeMax {
+      let count = read(descriptor, buffer.baseAddress, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { return SystemError.last("read \(path)") }
+      if count == 0 { return nil }
+      bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
-    guard count >= 0 else { throw SystemError.last("read \(path)") }
-    bytes.removeLast(65536 - count)
-    if count == 0 { return bytes }
+    return SystemError("read \(path)", code: EFBIG)
   }
+  if let problem { throw problem }
+  return bytes
 }
 
 /// Writes a whole file so that readers see the old one or the new one, never a part.

@@ -228,6 +228,7 @@ public final class ScanningService {
       "book_items_dropped": Int64(feed.counters.dropped),
       "book_items_unknown": Int64(feed.counters.unknownBook),
       "book_items_foreign": Int64(feed.counters.foreign),
+      "book_levels_repeated": Int64(feed.counters.repeated),
       "books_handed_over": Int64(feed.counters.handedOver),
       "books": Int64(feed.cache.count),
       "books_live": Int64(feed.liveBookCount),

@@ -30,7 +30,10 @@ final class BenchVenue {
   private let text = BookText()
 
   init() throws(SystemError) {
-    server = try HTTPServer(listen: .tcp(host: "127.0.0.1", port: 0)) { [unowned self] in answer($0) }
+    server = try HTTPServer(listen: .tcp(host: "127.0.0.1", port: 0)) { [weak self] in
+      // Requests that were under way when it ended.
+      self?.answer($0) ?? .response(.text("gone", status: 503))
+    }
   }
 
   /// Such as `127.0.0.1:41234`.
@@ -173,7 +176,8 @@ final class BenchVenue {
     requestCount += 1
     switch request.path {
     case "/ws/market":
-      return .webSocket { [unowned self] peer in
+      return .webSocket { [weak self] peer in
+        guard let self else { return peer.disconnect() }
         clients.append(Client(peer: peer))
         receive(clients.count - 1)
       }

@@ -26,12 +26,12 @@ private final class Shard {
   /// The handle of the one book that tests look at.
   var book: BookIndex { cache.count - 2 }
 
-  func announce(term: UInt64) {
+  func announce(term: UInt64, program: String = "") {
     var market = PredictionMarket(
       venue: .polymarket, id: "m", eventID: "e", question: name,
       outcomes: [Outcome(token: "yes", name: "Yes"), Outcome(token: "no", name: "No")], tick: Price(raw: 1_000_000))
     market.isClosed = isClosed
-    let message = MarketMessage(market: market, books: [UInt32(book), UInt32(book + 1)], term: term)
+    let message = MarketMessage(market: market, books: [UInt32(book), UInt32(book + 1)], term: term, program: program)
     publisher.publish(marketTopic) { encodeList([message], $0, MarketMessage.encode) }
   }
 
@@ -47,10 +47,10 @@ private final class Shard {
   }
 
   /// A better bid, so that the best bid tells which changes have come.
-  func change(bid: Int64, at time: Int64) {
+  func change(bid: Int64, _ quantity: Int = 1, at time: Int64) {
     batch.beginChange(
       book: UInt32(book), venueTime: Timestamp(nanoseconds: time), receivedAt: Timestamp(nanoseconds: time))
-    batch.change(side: .bid, price: Price(raw: bid * 1_000_000), quantity: Quantity(units: 1))
+    batch.change(side: .bid, price: Price(raw: bid * 1_000_000), quantity: Quantity(units: quantity))
     batch.endChange()
     batch.publish(on: publisher, bookTopic)
   }
@@ -266,5 +266,147 @@ private final class Shard {
     old.change(bid: 50, at: 30)
     try hear(old)
     #expect(state == .closed && feed.markets[0].isClosed)
+  }
+
+  // MARK: - Two lines
+
+  /// `new` tells of the same books beside `old`, as a process of another program.
+  private func accompany(bid: Int64 = 40, at time: Int64 = 10) throws {
+    new.announce(term: 0, program: "other")
+    new.snapshot(bid: bid, at: time)
+    try hear(new)
+    #expect(feed.counters.handedOver == 0)
+  }
+
+  @Test func `of two lines the first copy of each update is applied, whoever brings it`() throws {
+    try accompany()
+    new.change(bid: 41, at: 11)
+    try hear(new)
+    #expect(bid == 41)
+    old.change(bid: 41, at: 11)
+    old.change(bid: 42, at: 12)
+    try hear(old)
+    #expect(bid == 42 && feed.counters.repeated == 1)
+    new.change(bid: 42, at: 12)
+    try hear(new)
+    #expect(bid == 42 && feed.counters.repeated == 2)
+    // One line has missed an update: the other brings it, late as it is.
+    old.change(bid: 44, at: 14)
+    try hear(old)
+    new.change(bid: 43, at: 13)
+    try hear(new)
+    #expect(feed.cache.side(.bid, of: place).map { $0.price.raw / 1_000_000 } == [40, 41, 42, 43, 44])
+    #expect(feed.cache.header(place).venueTime == Timestamp(nanoseconds: 14))
+    #expect(!wentStale.isSeen && feed.counters.dropped == 0 && feed.counters.foreign == 0)
+  }
+
+  @Test func `nothing that one line says again brings back what is over`() throws {
+    try accompany()
+    old.change(bid: 41, at: 11)
+    old.change(bid: 41, 0, at: 11)
+    old.change(bid: 42, at: 12)
+    old.change(bid: 42, 0, at: 13)
+    try hear(old)
+    #expect(bid == 40)
+    for (price, quantity, time) in [(41, 1, 11), (41, 0, 11), (42, 1, 12), (42, 0, 13)] as [(Int64, Int, Int64)] {
+      new.change(bid: price, quantity, at: time)
+      try hear(new)
+      #expect(bid == 40)
+    }
+    // A whole book of before keeps what came since, and one of after is not changed by what is older.
+    old.change(bid: 43, at: 14)
+    try hear(old)
+    new.snapshot(bid: 40, at: 13)
+    try hear(new)
+    #expect(bid == 43)
+    old.snapshot(bid: 39, at: 20)
+    try hear(old)
+    new.change(bid: 45, at: 19)
+    try hear(new)
+    #expect(bid == 39)
+    new.change(bid: 45, at: 20)
+    try hear(new)
+    #expect(bid == 45 && !wentStale.isSeen)
+  }
+
+  @Test func `far more changes of one moment than are remembered are all applied, and none twice`() throws {
+    try accompany()
+    for price in Int64(1)...39 { old.change(bid: price, at: 11) }
+    for price in Int64(1)...39 { old.change(bid: price, 0, at: 12) }
+    for price in Int64(41)...90 { old.change(bid: price, at: 12) }
+    try hear(old)
+    #expect(feed.cache.header(place).bidCount == 51)
+    for price in Int64(1)...39 { new.change(bid: price, at: 11) }
+    try hear(new)
+    #expect(feed.cache.header(place).bidCount == 51)
+  }
+
+  @Test func `the death of either line leaves the book live, and of both stale`() throws {
+    try accompany()
+    old.say { $0.stale(book: $1) }
+    try hear(old)
+    #expect(state == .live)
+    old.change(bid: 50, at: 11)
+    try hear(old)
+    #expect(bid == 40 && feed.counters.dropped == 1, "what is in doubt is not whole until its whole book has come")
+    new.change(bid: 41, at: 11)
+    try hear(new)
+    #expect(bid == 41)
+    old.snapshot(bid: 41, at: 11)
+    try hear(old)
+    new.say { $0.stale(book: $1) }
+    try hear(new)
+    #expect(state == .live)
+    old.change(bid: 42, at: 12)
+    try hear(old)
+    #expect(bid == 42 && !wentStale.isSeen)
+    old.say { $0.withdrawn(book: $1) }
+    try hear(old)
+    #expect(state == .stale)
+    new.snapshot(bid: 43, at: 13)
+    try hear(new)
+    #expect(state == .live && bid == 43 && feed.isTrustworthy(place))
+  }
+
+  @Test func `a publisher that is gone for good leaves the book to the other line, and comes back`() throws {
+    try accompany()
+    feed.forget(publisher: "old") { _ in }
+    #expect(state == .live && feed.isTrustworthy(place))
+    new.change(bid: 41, at: 11)
+    try hear(new)
+    #expect(bid == 41)
+    old.announce(term: 1)
+    old.snapshot(bid: 41, at: 11)
+    old.change(bid: 42, at: 12)
+    try hear(old)
+    #expect(bid == 42)
+    feed.forget(publisher: "new") { _ in }
+    #expect(state == .live && bid == 42)
+    feed.forget(publisher: "old") { _ in }
+    #expect(state == .stale)
+  }
+
+  @Test func `a new grid is told by whoever hears it first, and the book ends when its owner says so`() throws {
+    try accompany()
+    let finer = Price(raw: 100_000)
+    new.say { $0.tick(book: $1, finer) }
+    try hear(new)
+    #expect(state == .stale && feed.cache.header(place).tick == finer)
+    new.cache.setTick(finer, of: new.book)
+    new.snapshot(bid: 44, at: 12)
+    try hear(new)
+    #expect(state == .live && bid == 44)
+    old.say { $0.tick(book: $1, finer) }
+    try hear(old)
+    #expect(state == .live)
+    old.cache.setTick(finer, of: old.book)
+    old.snapshot(bid: 44, at: 12)
+    try hear(old)
+    new.say { $0.closed(book: $1) }
+    try hear(new)
+    #expect(state == .live && bid == 44)
+    old.say { $0.closed(book: $1) }
+    try hear(old)
+    #expect(state == .closed)
   }
 }

@@ -114,7 +114,7 @@ struct MessagePackTests {
       PriceGrid.Range(start: .zero, end: Price(raw: 10_000_000), step: Price(raw: 100_000)),
       PriceGrid.Range(start: Price(raw: 10_000_000), end: .one, step: Price(raw: 1_000_000)),
     ])
-    return MarketMessage(market: market, books: [3, 400_000])
+    return MarketMessage(market: market, books: [3, 400_000], term: 5, program: "ingestor")
   }
 
   static var bareMarket: MarketMessage {

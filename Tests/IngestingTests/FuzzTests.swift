@@ -43,6 +43,7 @@ import Venues
       #"{"event_type":"book","asset_id":"11","market":"0x1","timestamp":"1786401938602","hash":"","bids":[{"price":"0.40","size":"100"},{"price":"0.41","size":"5"}],"asks":[{"price":"0.48","size":"30"},{"price":"0.45","size":"20"}]}"#,
       #"{"event_type":"price_change","market":"0x1","timestamp":"1786401938603","price_changes":[{"asset_id":"11","price":"0.42","size":"200","side":"BUY"},{"asset_id":"12","price":"0.58","size":"200","side":"SELL"}]}"#,
       #"{"event_type":"price_change","asset_id":"11","market":"0x1","changes":[{"price":"0.44","side":"SELL","size":"3"}],"timestamp":"1786401938604"}"#,
+      #"{"market":"0x1","price_changes":[{"asset_id":"11","price":"0.42","size":"9","side":"BUY","hash":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","best_bid":"0.42","best_ask":"0.45"}],"timestamp":"1786401938607","event_type":"price_change"}"#,
       #"{"event_type":"price_change","asset_id":"11","market":"0x1","price":"0.41","side":"BUY","size":"0","timestamp":"1786401938605"}"#,
       #"{"event_type":"tick_size_change","asset_id":"11","market":"0x1","old_tick_size":"0.01","new_tick_size":"0.001","timestamp":"1"}"#,
       #"{"event_type":"last_trade_price","asset_id":"11","market":"0x1","price":"0.44","side":"SELL","size":"85.36","timestamp":"1786401938606"}"#,

@@ -14,6 +14,7 @@ final class InTestVenue: @unchecked Sendable {
     var opened: [String] = []
     var openStreams = 0
     var refusesStreams = false
+    var heldPath: String?
     var isStopped = false
   }
 
@@ -25,6 +26,7 @@ final class InTestVenue: @unchecked Sendable {
   private let ended = DispatchSemaphore(value: 0)
   private var server: HTTPServer?
   private var peers: [WebSocketPeer] = []
+  private var held: [(request: HTTPServerRequest, deferral: HTTPDeferral)] = []
   /// The port that the system chose.
   private(set) var port: UInt16 = 0
 
@@ -60,6 +62,16 @@ final class InTestVenue: @unchecked Sendable {
     set { shared.withLock { $0.refusesStreams = newValue } }
   }
 
+  /// From here on requests of this path wait for their answers; nil answers them all.
+  func hold(_ path: String?) {
+    shared.withLock { $0.heldPath = path }
+    guard path == nil else { return }
+    mailbox.post { venue in
+      for one in venue.held { one.deferral.complete(venue.answer(one.request)) }
+      venue.held = []
+    }
+  }
+
   func send(_ text: String) {
     mailbox.post { venue in for peer in venue.peers where !peer.isClosed { try? peer.send(text: text) } }
   }
@@ -78,6 +90,10 @@ final class InTestVenue: @unchecked Sendable {
   private func handle(_ request: HTTPServerRequest) -> HTTPServerReply {
     guard request.wantsWebSocket else {
       shared.withLock { $0.requests.append("\(request.method) \(request.path)") }
+      guard request.path != shared.withLock({ $0.heldPath }) else {
+        held.append((request, HTTPDeferral()))
+        return .deferred(held[held.count - 1].deferral)
+      }
       return isSilent(request) ? .deferred(HTTPDeferral()) : .response(answer(request))
     }
     guard !refusesStreams else { return .response(.text("later", status: 503)) }

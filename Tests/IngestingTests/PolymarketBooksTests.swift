@@ -54,6 +54,17 @@ private final class Desk {
       """
   }
 
+  /// A change that says the best prices, as all do since 2025.
+  func toldFrame(
+    _ market: String, _ price: String, _ size: String, best: (bid: String, ask: String), secondsAgo: Int64 = 0
+  ) -> String {
+    """
+    {"market":"\(market)","price_changes":[{"asset_id":"\(market)1","price":"\(price)","size":"\(size)","side":"BUY",\
+    "hash":"\(String(repeating: "a", count: 40))","best_bid":"\(best.bid)","best_ask":"\(best.ask)"}],\
+    "timestamp":"\(stamp(secondsAgo))","event_type":"price_change"}
+    """
+  }
+
   func snapshot(_ market: String, _ outcome: Int, secondsAgo: Int64 = 0, bid: String = "0.30") throws -> BookSnapshot {
     BookSnapshot(
       instrument: InstrumentID(venue: .polymarket, symbol: "\(market)\(outcome)"), marketID: market,
@@ -180,6 +191,93 @@ struct PolymarketBooksTests {
         "7", [(1, "0.42", "3", "BUY"), (2, "0.40", "1", "BUY"), (1, "0.42", "0", "SELL"), (1, "0.43", "1", "SELL")]))
     #expect(try desk.state(0) == .live && desk.bestBid(0) == Price("0.42"))
     #expect(desk.books.counters.crossedByChange == 0)
+  }
+
+  @Test func `a book whose best price is not what the venue says of it is stale and wanted`() throws {
+    let desk = try liveDesk()
+    desk.now = desk.now.advanced(bySeconds: 1)
+    // What happens at one moment comes in parts, and each part tells how it ends.
+    desk.take(desk.toldFrame("7", "0.41", "3", best: ("0.39", "0.42")))
+    desk.take(desk.toldFrame("7", "0.41", "0", best: ("0.39", "0.42")))
+    desk.take(desk.toldFrame("7", "0.40", "0", best: ("0.39", "0.42")))
+    desk.take(desk.toldFrame("7", "0.39", "7", best: ("0.39", "0.42")))
+    desk.now = desk.now.advanced(bySeconds: 1)
+    desk.take(desk.toldFrame("7", "0.38", "7", best: ("0.40", "0.42")))
+    #expect(desk.state(0) == .live && desk.books.counters.bestMismatches == 0)
+    // A bid of 0.40 was never told.
+    desk.now = desk.now.advanced(bySeconds: 1)
+    desk.take(desk.toldFrame("7", "0.38", "8", best: ("0.40", "0.42")))
+    #expect(desk.state(0) == .stale && desk.books.wanted == [0])
+    #expect(desk.books.counters.bestMismatches == 1 && desk.books.counters.droppedChanges == 1)
+    // A book from before the change that was dropped would be another wrong one.
+    desk.books.take(try desk.snapshot("7", 1, secondsAgo: 1), receivedAt: desk.now, desk.batch)
+    #expect(desk.state(0) == .stale)
+    desk.books.take(try desk.snapshot("7", 1), receivedAt: desk.now, desk.batch)
+    #expect(desk.state(0) == .live)
+  }
+
+  @Test(arguments: [("0.43", "0.42"), ("0.41", "0.44"), ("0.41", "1"), ("0", "0.42"), ("0.41", "0")])
+  func `what the last change said of the best prices is looked at when nothing follows`(bid: String, ask: String)
+    throws
+  {
+    let desk = try liveDesk()
+    desk.now = desk.now.advanced(bySeconds: 1)
+    desk.take(desk.toldFrame("7", "0.41", "3", best: (bid, ask)))
+    desk.books.checkBestPrices([0, 1], quietSince: desk.now, desk.batch)
+    #expect(desk.state(0) == .live, "the rest of that moment may be on its way")
+    desk.books.checkBestPrices([0, 1], quietSince: desk.now.advanced(bySeconds: 1), desk.batch)
+    #expect(desk.state(0) == .stale && desk.state(1) == .live && desk.books.wanted == [0])
+  }
+
+  @Test func `best prices of sides without levels are 0 and 1, or not told`() throws {
+    let desk = try liveDesk()
+    for (size, best) in [("0", ("0", "0.42")), ("3", ("0.40", "0.42")), ("3", ("", ""))] {
+      desk.now = desk.now.advanced(bySeconds: 1)
+      desk.take(desk.toldFrame("7", "0.40", size, best: best))
+    }
+    desk.books.take(try desk.snapshot("8", 1), receivedAt: desk.now, desk.batch)
+    desk.take(desk.bookFrame("8", 1))
+    desk.books.correct(try desk.snapshot("8", 1), receivedAt: desk.now, desk.batch)
+    for ask in ["1", "0", "1.0"] {
+      desk.now = desk.now.advanced(bySeconds: 1)
+      desk.take(desk.toldFrame("8", "0.29", "1", best: ("0.30", ask)))
+    }
+    desk.books.checkBestPrices([0, 2], quietSince: desk.now.advanced(bySeconds: 1), desk.batch)
+    #expect(desk.state(0) == .live && desk.state(2) == .live && desk.books.counters.bestMismatches == 0)
+    desk.take(desk.toldFrame("8", "0.29", "1", best: ("1.01", "1")))
+    #expect(desk.books.counters.refused == ["price_changes.best_bid is not between 0 and 1": 1])
+  }
+
+  @Test func `changes that REST's book has already are passed over, and a stream that goes back is not trusted`() throws
+  {
+    let desk = try liveDesk()
+    desk.now = desk.now.advanced(bySeconds: 5)
+    desk.books.correct(try desk.snapshot("7", 1), receivedAt: desk.now, desk.batch)
+    desk.take(desk.changeFrame("7", [(1, "0.35", "1", "BUY")], secondsAgo: 1))
+    #expect(try desk.bestBid(0) == Price("0.30") && desk.books.counters.oldChanges == 1)
+    desk.take(desk.changeFrame("7", [(1, "0.31", "1", "BUY")]))
+    #expect(try desk.bestBid(0) == Price("0.31") && desk.state(0) == .live)
+    desk.take(desk.changeFrame("7", [(1, "0.32", "1", "BUY")], secondsAgo: 1))
+    #expect(desk.state(0) == .stale && desk.books.wanted == [0] && desk.books.counters.reordered == 1)
+    #expect(try desk.bestBid(0) == Price("0.31"))
+  }
+
+  @Test func `a busy book that has lost a change is found by REST, and right again at once`() throws {
+    let desk = try liveDesk()
+    desk.books.sample.ask([0], in: desk.books.cache)
+    desk.now = desk.now.advanced(bySeconds: 1)
+    // REST has the book of here, with a bid of 0.35 that the stream has not told.
+    var truth = try desk.snapshot("7", 1, bid: "0.40")
+    truth.bids.insert(Level(price: try Price("0.35"), quantity: .one), at: 0)
+    truth.asks = [Level(price: try Price("0.42"), quantity: try Quantity("5"))]
+    truth.bids[1].quantity = try Quantity("10")
+    desk.now = desk.now.advanced(bySeconds: 1)
+    desk.take(desk.toldFrame("7", "0.41", "3", best: ("0.41", "0.42")))
+    let due = desk.books.sample.compare(truth, 0, in: desk.books.cache, now: 0)
+    #expect(due.verdict == .different)
+    desk.books.correct(due.snapshot, receivedAt: desk.now, desk.batch)
+    #expect(desk.state(0) == .live && desk.books.cache.header(0).bidCount == 3)
+    #expect(try desk.bestBid(0) == Price("0.41"))
   }
 
   @Test func `a trade counts by its own time`() throws {

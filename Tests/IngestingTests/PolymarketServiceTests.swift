@@ -157,6 +157,34 @@ private final class Listener {
     #expect(worker.stop() == 0)
   }
 
+  @Test func `answers to what was asked before a stream was there are not believed`() throws {
+    let scratch = ScratchDirectory()
+    let venue = try venue()
+    defer { venue.stop() }
+    let worker = try Worker(
+      "ingestor", ["polymarket"],
+      configuration: configuration(scratch, venue, frozen: 3600) + "\nrequest_timeout_s = 60", directory: scratch.path)
+    let listener = try Listener("first", scratch.path + "/run")
+    #expect(eventually(listener.follow) { listener.feed.liveBookCount == 4 })
+    // Books that were asked for while a stream watched them, and then because none did.
+    venue.hold("/clob/books")
+    venue.send("{{{{")
+    #expect(eventually(listener.follow) { venue.requests.contains("POST /clob/books") })
+    venue.refusesStreams = true
+    venue.dropStreams()
+    #expect(eventually(listener.follow) { (listener.health["polls"] ?? 0) >= 1 })
+    venue.refusesStreams = false
+    #expect(eventually(listener.follow) { listener.feed.liveBookCount == 4 })
+    // What happened between answer and subscription is in neither: only the stream that is back tells the books.
+    venue.hold(nil)
+    #expect(eventually(listener.follow) { (listener.health["rest_books_unwatched"] ?? 0) >= 4 })
+    let published = listener.health["messages_published"] ?? 0
+    #expect(eventually(listener.follow) { (listener.health["messages_published"] ?? 0) > published + 5 })
+    #expect(Self.tokens.allSatisfy { listener.header($0)?.bestBid == 40_000_000 })
+    #expect(listener.health["polled_books"] == 0)
+    #expect(worker.stop() == 0)
+  }
+
   private func row(_ token: String, _ seconds: Int64) -> String {
     "{\"side\":\"BUY\",\"asset\":\"\(token)\",\"size\":5,\"price\":0.41,\"timestamp\":\(seconds)}"
   }

@@ -86,11 +86,22 @@ private final class Plans {
 
   private static let ids = (1...9).map(String.init)
 
+  /// Two markets that are one neg-risk event, which is another shard's than one of them would be by itself.
+  private static let joint = ["8", "9"]
+  private static let jointEvent =
+    (100...199).map(String.init).first { owner($0) != owner("0x8") } ?? ""
+
+  private static func owner(_ key: String) -> Int { Rendezvous.owner(of: Rendezvous.hash(key), among: 2) }
+
+  private static func isOwn(_ id: String) -> Bool {
+    owner(joint.contains(id) ? jointEvent : "0x" + id) == 0
+  }
+
   private static func market(_ id: String) -> String {
     """
     {"id":"\(id)","conditionId":"0x\(id)","question":"Q\(id)","outcomes":"[\\"Yes\\",\\"No\\"]",\
     "clobTokenIds":"[\\"\(id)001\\",\\"\(id)002\\"]","orderPriceMinTickSize":0.01,"orderMinSize":5,\
-    "active":true,"closed":false,"acceptingOrders":true,"enableOrderBook":true,"negRisk":false}
+    "active":true,"closed":false,"acceptingOrders":true,"enableOrderBook":true,"negRisk":\(joint.contains(id))}
     """
   }
 
@@ -110,7 +121,11 @@ private final class Plans {
     try InTestVenue { request in
       switch request.path {
       case "/gamma/events/keyset":
-        let events = Self.ids.map { "{\"id\":\"\($0)\",\"markets\":[\(Self.market($0))]}" }
+        var events = Self.ids.filter { !Self.joint.contains($0) }.map {
+          "{\"id\":\"\($0)\",\"markets\":[\(Self.market($0))]}"
+        }
+        let markets = Self.joint.map { Self.market($0) }.joined(separator: ",")
+        events.append("{\"id\":\"\(Self.jointEvent)\",\"negRisk\":true,\"markets\":[\(markets)]}")
         return .json("{\"events\":[\(events.joined(separator: ","))]}")
       case "/clob/books": return .json("[]")
       default: return .text("not found", status: 404)
@@ -156,7 +171,7 @@ private final class Plans {
     plans.publish(50, from: 1, to: 2, .take)
     #expect(eventually(step) { plans.hasConfirmed("50:take") })
     #expect(feed.liveBookCount == 18)
-    let own = Self.ids.filter { Rendezvous.owner(of: Rendezvous.hash("0x" + $0), among: 2) == 0 }
+    let own = Self.ids.filter { Self.isOwn($0) }
     try #require(own.count > 1 && own.count < 8)
     plans.publish(50, from: 1, to: 2, .drop)
     #expect(eventually(step) { plans.hasConfirmed("50:drop") && feed.liveBookCount == own.count * 2 })

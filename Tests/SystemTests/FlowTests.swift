@@ -6,54 +6,37 @@ import Store
 import TestSupport
 import Testing
 
-/// What a collector says on the bus, kept by a thread of its own.
+/// What a collector says on the bus.
 ///
-/// `@unchecked Sendable`: what it keeps is behind a lock, and bus and poller belong to its thread alone.
+/// `@unchecked Sendable`: what it keeps is behind the thread's lock.
 private final class FlowListener: @unchecked Sendable {
-  private let lock = NSLock()
+  private let thread = BusThread()
   private var candles: [CandleMessage] = []
   private var prices: [String: PricesMessage] = [:]
   private var counters: [String: [String: Int64]] = [:]
-  private var isStopped = false
 
   init(_ deployment: Deployment, _ names: [String]) throws {
-    let subscriber = try Subscriber(name: "flow", topics: [Topic.candle, Topic.prices, Topic.health])
-    for name in names { try subscriber.connect(BusEndpoint.ipc(name: name, runDirectory: deployment.runDirectory)) }
-    let box = Box(subscriber: subscriber)
-    Thread.detachNewThread { [self] in listen(box.subscriber) }
+    let subject = BusThread.Subject(topics: [Topic.candle, Topic.prices, Topic.health])
+    try thread.hear(subject, of: deployment, publishers: names) { [weak self] in self?.take($0, $1) }
   }
 
-  /// A subscriber is handed to the thread that owns it from then on.
-  private struct Box: @unchecked Sendable {
-    let subscriber: Subscriber
-  }
+  deinit { thread.stop() }
 
-  func stop() { lock.withLock { isStopped = true } }
-
-  private func listen(_ subscriber: Subscriber) {
-    let poller = Poller()
-    poller.add(subscriber)
-    while !lock.withLock({ isStopped }) {
-      poller.wait(timeoutMilliseconds: 100)
-      subscriber.receive { event in
-        guard case .message(let stream, _, _, var body) = event else { return }
-        let topic = subscriber.topic(of: stream)
-        lock.withLock {
-          if topic.hasPrefix(Topic.candle), let message = try? CandleMessage(&body) {
-            candles.append(message)
-          } else if topic.hasPrefix(Topic.prices), let message = try? PricesMessage(&body) {
-            prices[String(topic.dropFirst(Topic.prices.count))] = message
-          } else if topic.hasPrefix(Topic.health), let message = try? HealthMessage(&body) {
-            counters[message.name] = message.counters
-          }
-        }
-      }
+  private func take(_ event: BusEvent, _ subscriber: Subscriber) {
+    guard case .message(let stream, _, _, var body) = event else { return }
+    let topic = subscriber.topic(of: stream)
+    if topic.hasPrefix(Topic.candle), let message = try? CandleMessage(&body) {
+      candles.append(message)
+    } else if topic.hasPrefix(Topic.prices), let message = try? PricesMessage(&body) {
+      prices[String(topic.dropFirst(Topic.prices.count))] = message
+    } else if topic.hasPrefix(Topic.health), let message = try? HealthMessage(&body) {
+      counters[message.name] = message.counters
     }
   }
 
-  var primaries: [CandleMessage] { lock.withLock { candles } }
-  func price(_ name: String) -> PricesMessage? { lock.withLock { prices[name] } }
-  func count(_ name: String, _ counter: String) -> Int64 { lock.withLock { counters[name]?[counter] ?? 0 } }
+  var primaries: [CandleMessage] { thread.withLock { candles } }
+  func price(_ name: String) -> PricesMessage? { thread.withLock { prices[name] } }
+  func count(_ name: String, _ counter: String) -> Int64 { thread.withLock { counters[name]?[counter] ?? 0 } }
 }
 
 extension SystemTests {
@@ -86,7 +69,6 @@ extension SystemTests {
         """)
     let name = "ingestor-fresh"
     let listener = try FlowListener(deployment, [name, "ingestor-candles"])
-    defer { listener.stop() }
     let board = FaultClient(deployment)
     try deployment.start()
     func sources() -> [String] { listener.price(name)?.marks.filter { !$0.isStale }.map(\.source) ?? [] }
@@ -153,7 +135,6 @@ extension SystemTests {
       of: "[program:ingestor-candles]", with: "[program:ingestor-candles]\nautostart = false")
     try held.write(to: file, atomically: true, encoding: .utf8)
     let listener = try FlowListener(deployment, ["ingestor-candles"])
-    defer { listener.stop() }
     let board = FaultClient(deployment)
     try deployment.start()
     try await until("the simulator") {

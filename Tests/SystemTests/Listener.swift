@@ -4,9 +4,9 @@ import Foundation
 import Market
 import TestSupport
 
-/// Listens to everything that a deployment's processes say, on a thread of its own, and keeps count.
+/// Listens to everything that a deployment's processes say, and keeps count.
 ///
-/// `@unchecked Sendable`: what it keeps is behind a lock, and bus and poller belong to its thread alone.
+/// `@unchecked Sendable`: what it keeps is behind the thread's lock.
 final class Listener: @unchecked Sendable {
   struct Seen {
     /// Messages missed, by topic.
@@ -25,47 +25,25 @@ final class Listener: @unchecked Sendable {
     var snapshotEnds: Set<String> = []
   }
 
-  private let lock = NSLock()
+  private let thread = BusThread()
   private var state = Seen()
-  private var isStopped = false
 
   init(_ deployment: Deployment, publishers: [String]) throws {
-    let subscriber = try Subscriber(
-      name: "test-\(UInt32.random(in: 0..<UInt32.max))",
-      topics: [
-        "book/", "market/", "trade/", "ticker/", "opportunity/", "order/", "fill/", "settlement/", "health/",
-        "planted/",
-      ],
-      wantsSnapshot: false, highWaterMark: 1_000_000)
-    for name in publishers {
-      try subscriber.connect(BusEndpoint.ipc(name: name, runDirectory: deployment.runDirectory))
+    let topics = [
+      "book/", "market/", "trade/", "ticker/", "opportunity/", "order/", "fill/", "settlement/", "health/",
+      "planted/",
+    ]
+    try thread.hear(.init(topics: topics, wantsSnapshot: false), of: deployment, publishers: publishers) {
+      [weak self] in self?.take($0, $1)
     }
-    let box = Box(subscriber: subscriber)
-    Thread.detachNewThread { [self] in listen(box.subscriber) }
-  }
-
-  /// A subscriber is handed to the thread that owns it from then on.
-  private struct Box: @unchecked Sendable {
-    let subscriber: Subscriber
   }
 
   deinit { stop() }
 
-  func stop() { lock.withLock { isStopped = true } }
+  func stop() { thread.stop() }
 
   /// What was seen until now.
-  var seen: Seen { lock.withLock { state } }
-
-  private func listen(_ subscriber: Subscriber) {
-    let poller = Poller()
-    poller.add(subscriber)
-    while !lock.withLock({ isStopped }) {
-      poller.wait(timeoutMilliseconds: 100)
-      subscriber.receive(limit: 4096) { event in
-        lock.withLock { take(event, subscriber) }
-      }
-    }
-  }
+  var seen: Seen { thread.withLock { state } }
 
   private func take(_ event: BusEvent, _ subscriber: Subscriber) {
     switch event {

@@ -6,7 +6,7 @@ import TestSupport
 
 /// Hears all shards of an ingestor, and one unsharded ingestor beside them, which tells what the venue really sent.
 ///
-/// `@unchecked Sendable`: what it keeps is behind a lock, and bus and feeds belong to its thread alone.
+/// `@unchecked Sendable`: what it keeps is behind the thread's lock.
 final class ShardWatcher: @unchecked Sendable {
   /// One new total at one price, as the venue sent it.
   struct Change: Hashable {
@@ -41,12 +41,10 @@ final class ShardWatcher: @unchecked Sendable {
     var different: [String]?
   }
 
-  private let lock = NSLock()
+  private let thread = BusThread()
   private var state = Seen()
-  private var isStopped = false
   private var wantsComparison = false
   private let control: String
-  // Of the thread alone.
   private let feed = BookFeed()
   private let truth = BookFeed()
   private var tokens: [String: [UInt64: String]] = [:]
@@ -60,27 +58,20 @@ final class ShardWatcher: @unchecked Sendable {
   /// - Throws: `BusError`.
   init(_ deployment: Deployment, shards: [String], control: String) throws {
     self.control = control
-    let subscriber = try Subscriber(
-      name: "watcher-\(UInt32.random(in: 0..<UInt32.max))", topics: [Topic.market, Topic.book],
-      highWaterMark: 10_000_000)
-    for name in shards + [control] {
-      try subscriber.connect(BusEndpoint.ipc(name: name, runDirectory: deployment.runDirectory))
-    }
-    let box = Box(subscriber: subscriber)
-    Thread.detachNewThread { [self] in listen(box.subscriber) }
+    try thread.hear(
+      .init(topics: [Topic.market, Topic.book], highWaterMark: 10_000_000), of: deployment,
+      publishers: shards + [control],
+      { [weak self] in self?.take($0, $1) }, turned: { [weak self] in self?.turned($0) })
   }
 
-  /// A subscriber is handed to the thread that owns it from then on.
-  private struct Box: @unchecked Sendable {
-    let subscriber: Subscriber
-  }
+  deinit { stop() }
 
-  func stop() { lock.withLock { isStopped = true } }
+  func stop() { thread.stop() }
 
-  var seen: Seen { lock.withLock { state } }
+  var seen: Seen { thread.withLock { state } }
 
   /// Those of some tokens whose markets go on: of one that has ended the venue tells a new owner nothing.
-  func goingOn(_ tokens: some Sequence<String>) -> [String] { lock.withLock { tokens.filter { !isOver($0) } } }
+  func goingOn(_ tokens: some Sequence<String>) -> [String] { thread.withLock { tokens.filter { !isOver($0) } } }
 
   private func isOver(_ token: String) -> Bool {
     let instrument = InstrumentID(venue: .polymarket, symbol: token)
@@ -94,42 +85,34 @@ final class ShardWatcher: @unchecked Sendable {
 
   /// Open tokens that have no publisher, or several.
   var crowds: [String] {
-    lock.withLock {
+    thread.withLock {
       state.publishers.keys.filter { state.publishers[$0]?.count != 1 && !isOver($0) }.map(describe)
     }
   }
 
   /// From here on everything is kept, and what may not happen is noted.
-  func watch() { lock.withLock { isWatching = true } }
+  func watch() { thread.withLock { isWatching = true } }
 
   /// Compares all books of the shards with those of the unsharded ingestor.
   func compare() -> [String] {
-    lock.withLock {
+    thread.withLock {
       state.different = nil
       wantsComparison = true
     }
     while true {
-      if let result = lock.withLock({ state.different }) { return result }
+      if let result = thread.withLock({ state.different }) { return result }
       usleep(2000)
     }
   }
 
-  private func listen(_ subscriber: Subscriber) {
-    let poller = Poller()
-    poller.add(subscriber)
-    while !lock.withLock({ isStopped }) {
-      poller.wait(timeoutMilliseconds: 50)
-      lock.withLock {
-        subscriber.receive(limit: 4096) { take($0, subscriber) }
-        state.missed = subscriber.missedCount
-        state.liveBooks = feed.liveBookCount
-        state.liveBooksTruth = truth.liveBookCount
-        state.handedOver = feed.counters.handedOver
-        if wantsComparison {
-          wantsComparison = false
-          state.different = differences()
-        }
-      }
+  private func turned(_ subscriber: Subscriber) {
+    state.missed = subscriber.missedCount
+    state.liveBooks = feed.liveBookCount
+    state.liveBooksTruth = truth.liveBookCount
+    state.handedOver = feed.counters.handedOver
+    if wantsComparison {
+      wantsComparison = false
+      state.different = differences()
     }
   }
 

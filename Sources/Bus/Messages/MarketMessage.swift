@@ -14,8 +14,12 @@ public struct MarketMessage: Hashable, Sendable {
   /// Under which term the publisher owns the books: of two publishers of one book the higher term owns it.
   public var term: UInt64
 
+  /// The program whose process the publisher is; those of two programs tell of the same books beside each other.
+  public var program: String
+
   /// A market with its handles.
-  public init(market: PredictionMarket, books: [UInt32], term: UInt64 = 0) {
+  public init(market: PredictionMarket, books: [UInt32], term: UInt64 = 0, program: String = "") {
+    self.program = program
     self.market = market
     self.books = books
     self.term = term
@@ -23,7 +27,7 @@ public struct MarketMessage: Hashable, Sendable {
 
   /// Writes it as one array.
   public func encode(_ writer: MessagePackWriter) {
-    writer.array(22)
+    writer.array(23)
     writer.unsigned(UInt64(market.venue.code))
     writer.text(market.id)
     writer.text(market.eventID)
@@ -77,6 +81,7 @@ public struct MarketMessage: Hashable, Sendable {
     } else {
       writer.null()
     }
+    writer.text(program)
   }
 
   /// Reads one; what an older publisher does not tell is as if it were not known.
@@ -98,6 +103,7 @@ public struct MarketMessage: Hashable, Sendable {
     }
     books = []
     term = 0
+    program = ""
     for _ in 0..<(try reader.array()) {
       books.append(UInt32(try reader.integer(in: 0...Int64(UInt32.max), "book")))
     }
@@ -136,7 +142,8 @@ public struct MarketMessage: Hashable, Sendable {
       market.dayVolume = Money(raw: try reader.integer())
       market.grid = try readGrid(&reader)
     }
-    try reader.skip(max(0, fields - (fields > 21 ? 22 : 19)))
+    if fields > 22 { program = try reader.text() }
+    try reader.skip(max(0, fields - (fields > 22 ? 23 : fields > 21 ? 22 : 19)))
   }
 }
 

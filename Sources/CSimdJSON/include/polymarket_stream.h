@@ -50,6 +50,8 @@ typedef struct {
   uint8_t side;                // 0 bid, 1 ask
   int64_t price;
   int64_t quantity;            // the new total; 0 removes the level
+  int32_t best_bid;            // the book's best price when all of that moment was applied: 0 no bid, -1 not told
+  int32_t best_ask;            // likewise: 0 and 1e8 no ask, -1 not told
 } bh_pm_change;
 
 typedef struct {

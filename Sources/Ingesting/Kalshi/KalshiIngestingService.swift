@@ -41,7 +41,7 @@ final class KalshiIngestingService: SampledIngestingService {
   init(context: WorkerContext) throws {
     let settings = context.settings
     options = KalshiIngestingOptions(settings: settings)
-    sampling = SampleDesk(settings: settings, section: "kalshi", clock: .ours)
+    sampling = SampleDesk(settings: settings, section: "kalshi")
     do {
       signer = try KalshiSigner.configured(settings)
     } catch {
@@ -87,7 +87,10 @@ final class KalshiIngestingService: SampledIngestingService {
     .caughtUp(result, missed)
   }
 
-  func work(_ now: Int64) { if now >= nextSeriesAt { requestSeries(now) } }
+  func work(_ now: Int64) {
+    if now >= nextSeriesAt { requestSeries(now) }
+    judgeSample(now)
+  }
 
   func check(_ now: Int64) {
     sampleBooks(now)

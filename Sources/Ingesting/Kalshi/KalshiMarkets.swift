@@ -52,6 +52,11 @@ package final class KalshiMarkets {
   package private(set) var ownedCount = 0
   /// Whether the venue said that its catalogue changed.
   package var metadataChanged = false
+  /// Books that are compared with REST.
+  ///
+  /// It tells no time. Every message of the stream has its number, so that a change which is missing is found by that:
+  /// what is left to find is a stream that has frozen.
+  package var sample = BookSample(graceNanoseconds: 3_000_000_000, clock: .ours)
   private var places: [String: Int] = [:]
   private var trades: [Trade] = []
   private let tradeAge: TradeAgeFilter

@@ -22,9 +22,9 @@ struct SampleDesk {
   let sampleCount: Int
   let frozenNanoseconds: Int64
   let pollNanoseconds: Int64
-  var sample: BookSample
   var counters = Counters()
-  var isSampling = false
+  /// The books that REST is being asked for.
+  var asked: [BookIndex] = []
   var nextSampleAt: Int64 = 0
   var pollQueue: [BookIndex] = []
   var pollsInFlight = 0
@@ -32,14 +32,12 @@ struct SampleDesk {
   /// - Parameters:
   ///   - settings: of the process.
   ///   - section: the venue's.
-  ///   - clock: whose time tells which of two books is the newer one.
-  init(settings: Settings, section: String, clock: BookSample.Clock) {
+  init(settings: Settings, section: String) {
     func nanoseconds(_ key: String) -> Int64 { Int64(settings.integer(section, key)) * 1_000_000_000 }
     sampleNanoseconds = nanoseconds("sample_s")
     sampleCount = settings.integer(section, "sample_books")
     frozenNanoseconds = nanoseconds("frozen_s")
     pollNanoseconds = nanoseconds("poll_s")
-    sample = BookSample(graceNanoseconds: 3_000_000_000, clock: clock)
   }
 
   /// For the process's health.
@@ -75,25 +73,30 @@ protocol SampledMarkets: ListedMarkets {
   func bestBid(of book: BookIndex) -> Price
   /// Takes a book that REST told, in the place of whatever is known.
   func correct(_ snapshot: BookSnapshot, receivedAt: Timestamp, _ batch: BookBatch)
-  func compare(_ snapshot: BookSnapshot, _ book: BookIndex, _ sample: inout BookSample, now: Int64)
-    -> BookSample.Verdict
-  func takeDue(_ sample: inout BookSample, now: Int64) -> [BookSample.Due]
+  /// Books that are compared with REST.
+  var sample: BookSample { get set }
+  /// REST is asked for some books now.
+  func ask(_ books: [BookIndex])
+  func compare(_ snapshot: BookSnapshot, _ book: BookIndex, now: Int64) -> BookSample.Due
+  func takeDue(now: Int64) -> [BookSample.Due]
 }
 
 extension PolymarketBooks: SampledMarkets {
   func bestBid(of book: BookIndex) -> Price { Price(raw: cache.header(book).bestBid) }
-  func compare(
-    _ snapshot: BookSnapshot, _ book: BookIndex, _ sample: inout BookSample, now: Int64
-  ) -> BookSample.Verdict { sample.compare(snapshot, book, in: cache, now: now) }
-  func takeDue(_ sample: inout BookSample, now: Int64) -> [BookSample.Due] { sample.takeDue(in: cache, now: now) }
+  func ask(_ books: [BookIndex]) { sample.ask(books, in: cache) }
+  func compare(_ snapshot: BookSnapshot, _ book: BookIndex, now: Int64) -> BookSample.Due {
+    sample.compare(snapshot, book, in: cache, now: now)
+  }
+  func takeDue(now: Int64) -> [BookSample.Due] { sample.takeDue(in: cache, now: now) }
 }
 
 extension KalshiMarkets: SampledMarkets {
   func bestBid(of book: BookIndex) -> Price { Price(raw: cache.header(book).bestBid) }
-  func compare(
-    _ snapshot: BookSnapshot, _ book: BookIndex, _ sample: inout BookSample, now: Int64
-  ) -> BookSample.Verdict { sample.compare(snapshot, book, in: cache, now: now) }
-  func takeDue(_ sample: inout BookSample, now: Int64) -> [BookSample.Due] { sample.takeDue(in: cache, now: now) }
+  func ask(_ books: [BookIndex]) { sample.ask(books, in: cache) }
+  func compare(_ snapshot: BookSnapshot, _ book: BookIndex, now: Int64) -> BookSample.Due {
+    sample.compare(snapshot, book, in: cache, now: now)
+  }
+  func takeDue(now: Int64) -> [BookSample.Due] { sample.takeDue(in: cache, now: now) }
 }
 
 extension SampledIngestingService {
@@ -101,8 +104,7 @@ extension SampledIngestingService {
 
   /// Compares some books with REST; those of a stream that has said nothing for long come first (X5).
   func sampleBooks(_ now: Int64) {
-    for due in markets.takeDue(&sampling.sample, now: now) { judge(due.book, due.verdict, due.snapshot) }
-    guard desk.isReady, now >= sampling.nextSampleAt, !sampling.isSampling else { return }
+    guard desk.isReady, now >= sampling.nextSampleAt, sampling.asked.isEmpty else { return }
     sampling.nextSampleAt = now + sampling.sampleNanoseconds
     let silent = connections.indices.filter { isSilent($0, now) }
     let from = silent.isEmpty ? connections.indices.filter { connections[$0].stream.state == .open } : silent
@@ -112,8 +114,15 @@ extension SampledIngestingService {
     for _ in 0..<sampling.sampleCount {
       chosen.insert(candidates[Int(loop.random.next() % UInt64(candidates.count))])
     }
-    sampling.isSampling = true
-    request(Array(chosen), { Self.sampled($0) })
+    sampling.asked = Array(chosen)
+    markets.ask(sampling.asked)
+    request(sampling.asked, { Self.sampled($0) })
+  }
+
+  /// Judges books for whose stream the comparison has waited.
+  func judgeSample(_ now: Int64) {
+    guard markets.sample.isListening else { return }
+    for due in markets.takeDue(now: now) { judge(due) }
   }
 
   private func request(_ books: [BookIndex], _ letter: @escaping @Sendable (Result<BookListing, VenueError>) -> Letter)
@@ -135,8 +144,11 @@ extension SampledIngestingService {
   }
 
   func take(sampled result: Result<BookListing, VenueError>) {
-    sampling.isSampling = false
     let now = SystemClock.monotonicNanoseconds
+    defer {
+      markets.sample.giveUp(sampling.asked)
+      sampling.asked = []
+    }
     switch result {
     case .failure(let error):
       sampling.counters.failed += 1
@@ -145,13 +157,14 @@ extension SampledIngestingService {
       for snapshot in listing.books {
         guard let book = markets.place(of: snapshot) else { continue }
         sampling.counters.books += 1
-        judge(book, markets.compare(snapshot, book, &sampling.sample, now: now), snapshot)
+        judge(markets.compare(snapshot, book, now: now))
       }
     }
   }
 
-  private func judge(_ book: BookIndex, _ verdict: BookSample.Verdict, _ snapshot: BookSnapshot) {
-    switch verdict {
+  private func judge(_ due: BookSample.Due) {
+    let (book, snapshot) = (due.book, due.snapshot)
+    switch due.verdict {
     case .same: sampling.counters.same += 1
     case .moved: sampling.counters.moved += 1
     case .waiting: break

@@ -164,8 +164,10 @@ extension MarketIngestingService {
     writer.array(owned.count)
     for place in owned {
       let entry = markets.entries[place]
-      MarketMessage(market: markets.market(place), books: entry.books.map { UInt32($0) }, term: entry.term).encode(
-        writer)
+      MarketMessage(
+        market: markets.market(place), books: entry.books.map { UInt32($0) }, term: entry.term,
+        program: shards.plan.program
+      ).encode(writer)
     }
   }
 

@@ -119,6 +119,7 @@ extension PolymarketBooks {
     for outcome in outcomes {
       let book = cache.add(tick: entry.tick)
       entryNumbers.append(Int32(place))
+      bestPrices.add()
       if entry.isClosed {
         cache.close(book)
       } else {

@@ -17,6 +17,12 @@ package struct PolymarketCounters {
   package var droppedChanges: UInt64 = 0
   package var hashMismatches: UInt64 = 0
   package var crossedByChange: UInt64 = 0
+  /// Books whose best prices were not what the venue said of them.
+  package var bestMismatches: UInt64 = 0
+  /// Changes that are older than the book as REST has told it, which has them already.
+  package var oldChanges: UInt64 = 0
+  /// Changes that are older than one before them: what lies between is not known.
+  package var reordered: UInt64 = 0
   package var oldSnapshots: UInt64 = 0
   package var ignored: UInt64 = 0
   package var refused: [String: UInt64] = [:]
@@ -43,6 +49,9 @@ package final class PolymarketBooks {
   var droppedAt: [BookIndex: Timestamp] = [:]
   /// Whether the venue said that its catalogue changed.
   package var metadataChanged = false
+  /// Books that are compared with REST.
+  package var sample = BookSample(graceNanoseconds: 3_000_000_000)
+  var bestPrices = BestPrices()
 
   let parser = PolymarketStreamParser()
   var packed = PackedMarkets()
@@ -124,9 +133,13 @@ package final class PolymarketBooks {
         counters.unknownTokens += 1
         continue
       }
-      guard cache.header(book).state == .live else {
+      guard isInOrder(book, venueTime, batch) else {
         counters.droppedChanges += UInt64(end - index)
         droppedAt[book] = max(venueTime, droppedAt[book] ?? venueTime)
+        continue
+      }
+      guard venueTime >= cache.headerUnchecked(book).pointee.venueTime else {
+        counters.oldChanges += UInt64(end - index)
         continue
       }
       batch.beginChange(book: UInt32(book), venueTime: venueTime, receivedAt: receivedAt)
@@ -138,8 +151,12 @@ package final class PolymarketBooks {
           receivedAt: receivedAt)
         if result == .full { overflowing = book }
         batch.change(side: side, price: change.price, quantity: change.quantity)
+        if sample.isListening {
+          sample.note(book, side, Level(price: change.price, quantity: change.quantity), at: venueTime)
+        }
       }
       batch.endChange()
+      bestPrices.tell(book, bid: changes[end - 1].bestBid, ask: changes[end - 1].bestAsk)
       if let full = overflowing {
         overflowing = nil
         distrust(full, batch)
@@ -155,8 +172,35 @@ package final class PolymarketBooks {
     }
   }
 
+  /// Whether a change may be applied: the book is live, and has what the venue has said of it until now.
+  @inline(__always) private func isInOrder(_ book: BookIndex, _ venueTime: Timestamp, _ batch: BookBatch) -> Bool {
+    let header = cache.headerUnchecked(book)
+    guard header.pointee.state == .live else { return false }
+    if venueTime == header.pointee.venueTime { return true }
+    if venueTime < header.pointee.venueTime {
+      if bestPrices.isOfREST(book) { return true }
+      counters.reordered += 1
+    } else {
+      if bestPrices.hold(book, header) { return true }
+      counters.bestMismatches += 1
+    }
+    distrust(book, batch)
+    return false
+  }
+
+  /// Compares the books of a stream with what the venue has said of their best prices, where nothing has come since.
+  package func checkBestPrices(_ books: [BookIndex], quietSince: Timestamp, _ batch: BookBatch) {
+    for book in books {
+      let header = cache.headerUnchecked(book)
+      guard header.pointee.state == .live, header.pointee.receivedAt < quietSince else { continue }
+      guard !bestPrices.hold(book, header) else { continue }
+      counters.bestMismatches += 1
+      distrust(book, batch)
+    }
+  }
+
   private func replace(
-    _ book: BookIndex, _ bids: UnsafeBufferPointer<Level>, _ asks: UnsafeBufferPointer<Level>,
+    _ book: BookIndex, isOfREST: Bool = false, _ bids: UnsafeBufferPointer<Level>, _ asks: UnsafeBufferPointer<Level>,
     _ venueTime: Timestamp, _ receivedAt: Timestamp, _ batch: BookBatch
   ) {
     guard cache.header(book).state != .closed else { return }
@@ -166,6 +210,8 @@ package final class PolymarketBooks {
     }
     wanted.remove(book)
     droppedAt[book] = nil
+    sample.forget(book)
+    bestPrices.forget(book, isOfREST: isOfREST)
     batch.snapshot(book: UInt32(book), index: book, of: cache)
   }
 
@@ -212,6 +258,7 @@ package final class PolymarketBooks {
   private func distrust(_ book: BookIndex, _ batch: BookBatch) {
     guard cache.header(book).state != .closed else { return }
     cache.markStale(book)
+    sample.forget(book)
     batch.stale(book: UInt32(book))
     wanted.insert(book)
   }
@@ -252,7 +299,7 @@ package final class PolymarketBooks {
     if let tick = snapshot.tick, tick != cache.header(book).tick { setTick(tick, of: place, batch) }
     snapshot.bids.withUnsafeBufferPointer { bids in
       snapshot.asks.withUnsafeBufferPointer { asks in
-        replace(book, bids, asks, snapshot.venueTime, receivedAt, batch)
+        replace(book, isOfREST: true, bids, asks, snapshot.venueTime, receivedAt, batch)
       }
     }
   }
@@ -263,7 +310,7 @@ package final class PolymarketBooks {
     if let tick = snapshot.tick, tick != cache.header(book).tick { setTick(tick, of: entry(of: book), batch) }
     snapshot.bids.withUnsafeBufferPointer { bids in
       snapshot.asks.withUnsafeBufferPointer { asks in
-        replace(book, bids, asks, snapshot.venueTime, receivedAt, batch)
+        replace(book, isOfREST: true, bids, asks, snapshot.venueTime, receivedAt, batch)
       }
     }
   }

@@ -53,7 +53,7 @@ final class PolymarketIngestingService: SampledIngestingService {
   init(context: WorkerContext) throws {
     let settings = context.settings
     options = PolymarketIngestingOptions(settings: settings)
-    sampling = SampleDesk(settings: settings, section: "polymarket", clock: .venue)
+    sampling = SampleDesk(settings: settings, section: "polymarket")
     sizes = SizeBackfill(options: SizeBackfill.Options(settings: settings))
     loop = try IngestingLoop(context: context, venue: .polymarket)
     history = try HistoryDesk(loop)
@@ -103,6 +103,7 @@ final class PolymarketIngestingService: SampledIngestingService {
   func work(_ now: Int64) {
     requestWantedBooks()
     backfillSizes(now)
+    judgeSample(now)
   }
 
   /// Nothing waits for its size any more: the process ends.
@@ -112,6 +113,12 @@ final class PolymarketIngestingService: SampledIngestingService {
   }
 
   func check(_ now: Int64) {
+    // What the last change said is over by now; where there is much, the rest of it may still be on its way.
+    let quietSince = SystemClock.now.advanced(bySeconds: -1)
+    for connection in connections where connection.stream.state == .open {
+      markets.checkBestPrices(connection.books, quietSince: quietSince, desk.batch)
+    }
+    publishBatch()
     for connection in connections
     where connection.stream.state == .open && now - connection.stream.openedAt > 5_000_000_000 {
       // One that was just subscribed comes by the stream.
@@ -133,7 +140,9 @@ final class PolymarketIngestingService: SampledIngestingService {
       "trades": Int64(counters.trades), "trades_too_old": Int64(counters.oldTrades),
       "trades_without_size": Int64(counters.tradesWithoutSize), "unknown_tokens": Int64(counters.unknownTokens),
       "changes_dropped": Int64(counters.droppedChanges), "hash_mismatches": Int64(counters.hashMismatches),
-      "crossed_by_change": Int64(counters.crossedByChange), "snapshots_too_old": Int64(counters.oldSnapshots),
+      "crossed_by_change": Int64(counters.crossedByChange), "best_mismatches": Int64(counters.bestMismatches),
+      "changes_too_old": Int64(counters.oldChanges), "changes_reordered": Int64(counters.reordered),
+      "snapshots_too_old": Int64(counters.oldSnapshots),
       "ignored": Int64(counters.ignored), "refused": Int64(counters.refused.values.reduce(0, +)),
       "books_wanted": Int64(markets.wanted.count), "rest_books": Int64(restBooks),
       "rest_books_unwatched": Int64(unwatchedBooks),

@@ -120,18 +120,22 @@ struct Playback {
   /// Sets a level, and takes away levels better than the best that the venue stated: their end was not recorded.
   private mutating func apply(_ row: TapeRow, _ world: inout World) {
     guard case .change(let side, let price, let quantity, let bestBid, let bestAsk) = row.content else { return }
-    func tell(_ side: BookSide, _ price: Price, _ quantity: Quantity) -> LevelChange {
-      LevelChange(token: row.token, side: side, price: price, quantity: quantity, bestBid: bestBid, bestAsk: bestAsk)
-    }
+    var set: [(side: BookSide, price: Price, quantity: Quantity)] = [(side, price, quantity)]
     world.engine.setOne(token: row.token, side, price, quantity)
-    changes.append(tell(side, price, quantity))
     while let best = world.engine.ladders[row.token].bestBid, best > bestBid {
       world.engine.setOne(token: row.token, .bid, best, .zero)
-      changes.append(tell(.bid, best, .zero))
+      set.append((.bid, best, .zero))
     }
     while let best = world.engine.ladders[row.token].bestAsk, best < bestAsk {
       world.engine.setOne(token: row.token, .ask, best, .zero)
-      changes.append(tell(.ask, best, .zero))
+      set.append((.ask, best, .zero))
+    }
+    // The best prices of the book as it is played: what was there before the recording began is in nobody's book.
+    let ladder = world.engine.ladders[row.token]
+    changes += set.map {
+      LevelChange(
+        token: row.token, side: $0.side, price: $0.price, quantity: $0.quantity, bestBid: ladder.shownBid,
+        bestAsk: ladder.shownAsk)
     }
   }
 

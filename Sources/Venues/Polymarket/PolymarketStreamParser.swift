@@ -11,6 +11,11 @@ public import Market
   public var price: Price
   /// The new total at that price; zero removes the level.
   public var quantity: Quantity
+  /// The book's best bid in 10⁻⁸ when all changes of that moment are applied: 0 where there is none, −1 where the venue
+  /// does not say.
+  public var bestBid: Int32
+  /// The book's best ask, likewise: 0 or 1 whole where there is none.
+  public var bestAsk: Int32
 }
 
 /// Why a message of a stream was refused: closed, so that each has its counter.

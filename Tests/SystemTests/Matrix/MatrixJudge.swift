@@ -7,7 +7,7 @@ import Venues
 
 /// Hears all that the ingestors say, and judges it: what is right, and who was disturbed.
 ///
-/// `@unchecked Sendable`: what it keeps is behind a lock, and bus and poller belong to its thread alone.
+/// `@unchecked Sendable`: what it keeps is behind the thread's lock.
 final class MatrixJudge: @unchecked Sendable {
   /// What was seen since the last `begin`.
   struct Disturbances {
@@ -42,39 +42,22 @@ final class MatrixJudge: @unchecked Sendable {
     var ticks: [BookIndex: Price] = [:]
   }
 
-  private let lock = NSLock()
+  private let thread = BusThread()
   private var state = State()
-  private var isStopped = false
   private let feed = BookFeed()
 
   init(_ deployment: Deployment, publishers: [String]) throws {
-    let subscriber = try Subscriber(
-      name: "matrix-\(UInt32.random(in: 0..<UInt32.max))",
-      topics: [
-        Topic.book, Topic.market, Topic.trade, Topic.ticker, Topic.candle, Topic.prices, Topic.health,
-      ], highWaterMark: 1_000_000)
-    for name in publishers {
-      try subscriber.connect(BusEndpoint.ipc(name: name, runDirectory: deployment.runDirectory))
-    }
-    let box = Box(subscriber: subscriber)
-    Thread.detachNewThread { [self] in listen(box.subscriber) }
-  }
-
-  /// A subscriber is handed to the thread that owns it from then on.
-  private struct Box: @unchecked Sendable {
-    let subscriber: Subscriber
-  }
-
-  func stop() { lock.withLock { isStopped = true } }
-
-  private func listen(_ subscriber: Subscriber) {
-    let poller = Poller()
-    poller.add(subscriber)
-    while !lock.withLock({ isStopped }) {
-      poller.wait(timeoutMilliseconds: 100)
-      subscriber.receive(limit: 4096) { event in lock.withLock { take(event, subscriber) } }
+    let topics = [
+      Topic.book, Topic.market, Topic.trade, Topic.ticker, Topic.candle, Topic.prices, Topic.health,
+    ]
+    try thread.hear(.init(topics: topics), of: deployment, publishers: publishers) { [weak self] in
+      self?.take($0, $1)
     }
   }
+
+  deinit { stop() }
+
+  func stop() { thread.stop() }
 
   private func take(_ event: BusEvent, _ subscriber: Subscriber) {
     feed.handle(event, from: subscriber, onMarket: { _ in }) { book in
@@ -145,31 +128,34 @@ final class MatrixJudge: @unchecked Sendable {
 
   /// Forgets what was noted until now.
   func begin() {
-    lock.withLock {
+    thread.withLock {
       state.disturbances = Disturbances()
       for topic in state.silentBeats.keys { state.silentBeats[topic] = 0 }
     }
   }
 
-  var disturbances: Disturbances { lock.withLock { state.disturbances } }
+  /// How many levels were told by one line of publishers after another one had.
+  var repeated: UInt64 { thread.withLock { feed.counters.repeated } }
 
-  func counters(_ process: String) -> [String: Int64] { lock.withLock { state.health[process] ?? [:] } }
+  var disturbances: Disturbances { thread.withLock { state.disturbances } }
 
-  func prices(_ process: String) -> PricesMessage? { lock.withLock { state.prices[process] } }
+  func counters(_ process: String) -> [String: Int64] { thread.withLock { state.health[process] ?? [:] } }
 
-  func ticker(_ instrument: InstrumentID) -> Ticker? { lock.withLock { state.tickers[instrument] } }
+  func prices(_ process: String) -> PricesMessage? { thread.withLock { state.prices[process] } }
+
+  func ticker(_ instrument: InstrumentID) -> Ticker? { thread.withLock { state.tickers[instrument] } }
 
   /// How many messages of an instrument came.
   func counts(_ instrument: InstrumentID) -> (tickers: Int, trades: Int) {
-    lock.withLock { (state.tickerCounts[instrument] ?? 0, state.tradeCounts[instrument] ?? 0) }
+    thread.withLock { (state.tickerCounts[instrument] ?? 0, state.tradeCounts[instrument] ?? 0) }
   }
 
-  func hasState(of publisher: String) -> Bool { lock.withLock { state.wholeStates.contains(publisher) } }
+  func hasState(of publisher: String) -> Bool { thread.withLock { state.wholeStates.contains(publisher) } }
 
   /// Tokens of a venue whose markets last for another while.
   func tokens(_ venue: Venue, limit: Int) -> [String] {
     let soon = SystemClock.now.advanced(bySeconds: 1800)
-    return lock.withLock {
+    return thread.withLock {
       feed.markets.filter { market in
         market.venue == venue && !market.isClosed && market.outcomes.count == 2
           && market.endsAt.map { $0 > soon } ?? true
@@ -179,7 +165,7 @@ final class MatrixJudge: @unchecked Sendable {
 
   /// Those of some books that are not what the venue says of them.
   func wrong(_ truth: [BookSnapshot]) -> [String] {
-    lock.withLock {
+    thread.withLock {
       truth.compactMap { snapshot -> String? in
         guard let book = feed.bookPlace(snapshot.instrument) else { return snapshot.instrument.symbol }
         let header = feed.cache.header(book)
