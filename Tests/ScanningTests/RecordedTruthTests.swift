@@ -42,7 +42,7 @@ import Web
       let isAugmented = event["negRiskAugmented"]?.bool ?? false
       var asks = Int64(0)
       var count = 0
-      for row in event["markets"]?.elements ?? [] {
+      for row in event["markets"].map({ Array($0.elements) }) ?? [] {
         count += 1
         let end = row["endDate"]?.string.flatMap { try? Timestamp(rfc3339: $0) }
         let isPlaceholder = row["negRiskOther"]?.bool ?? false
@@ -70,7 +70,7 @@ import Web
   /// YES as it was, NO as its mirror.
   private func touch(_ stage: Stage, _ market: Int, bid: Price, ask: Price, size: String) throws {
     func rows(_ price: Price) -> [(String, String)] {
-      price.raw > 0 && price < .one ? [(price.description, size)] : []
+      price.raw > 0 && price < Price.one ? [(price.description, size)] : []
     }
     try stage.set(market, 0, bids: rows(bid), asks: rows(ask))
     try stage.set(market, 1, bids: rows(ask.complement), asks: rows(bid.complement))
@@ -218,9 +218,9 @@ import Web
         stage.now = Timestamp(nanoseconds: change.time * 1_000_000)
         func rows(_ side: String, bestIsHigh: Bool) -> [(String, String)] {
           var levels: [(price: Price, size: String)] = []
-          for level in change.row[side]?.elements ?? [] {
+          for level in change.row[side].map({ Array($0.elements) }) ?? [] {
             guard let price = (level["price"]?.string).flatMap({ try? Price($0) }), let size = level["size"]?.string,
-              price.raw > 0, price < .one
+              price.raw > 0, price < Price.one
             else { continue }
             levels.append((price, size))
           }
