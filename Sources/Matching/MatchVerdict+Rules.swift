@@ -206,10 +206,12 @@ struct MatchRules {
   var directionsDiffer: Bool {
     // Outcomes that are directions themselves: the other market has to say which of them it is. Where the line may be
     // met exactly, "at least" is not "over".
-    if Set(polymarket.text.outcomes.map { $0.lowercased() }) == ["over", "under"], kalshi.reading.directions.count == 1 {
+    if Set(polymarket.text.outcomes.map { $0.lowercased() }) == ["over", "under"], kalshi.reading.directions.count == 1
+    {
       let isExactable = kalshi.reading.numbers.contains { $0.raw % 100_000_000 == 0 }
       return !polymarket.reading.directions.isEmpty
-        || !kalshi.reading.directions.isSubset(of: isExactable ? [.above, .below] : [.above, .atLeast, .below, .atMost])
+        || !kalshi.reading.directions.isSubset(
+          of: isExactable ? [.above, .below] : [.above, .atLeast, .below, .atMost])
     }
     let isMoney = polymarket.reading.numbers.union(kalshi.reading.numbers).contains(where: \.isMoney)
     let directions = both.map { pair in
