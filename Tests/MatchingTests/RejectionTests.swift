@@ -22,6 +22,7 @@ import Testing
     Example("Will it snow in Boston on March 5?", "Will it snow in Boston on March 6?", .dates),
     Example("Fed rate cut in January?", "Fed rate cut in March?", .dates),
     Example("US strikes Iran by March 31, 2026?", "US strikes Iran by April 30, 2026?", .dates),
+    Example("US strikes Iran by March 31, 2026?", "US strikes Iran before March 31, 2026?", .dates),
     Example("US strikes Iran by March 31, 2026?", "US strikes Iran on March 31, 2026?", .deadline),
     Example("US strikes Iran before March 31, 2026?", "US strikes Iran after March 30, 2026?", .deadline),
     Example("US strikes Iran by March 31, 2026?", "US strikes Iran in March 2026?", .deadline),
@@ -63,6 +64,8 @@ import Testing
   @Test(arguments: [
     ("Will Bitcoin reach $150,000 by December 31, 2025?", "When will Bitcoin hit $150k? Before January 2026"),
     ("US recognizes Reza Pahlavi in 2026?", "Will the United States recognize Reza Pahlavi? Before 2027"),
+    ("Will Reza Pahlavi visit Iran before Jan 1, 2027?", "Will Reza Pahlavi visit Iran by December 31, 2026?"),
+    ("US strikes Iran before April 1, 2026?", "US strikes Iran by March 31?"),
     ("Will the U.S. confirm that aliens exist before 2027?", "Will the US confirm that aliens exist by end of 2026?"),
     ("BTC above 74,300.00 USD on 25 July 2026?", "Will BTC be above 74300 USD on Jul 25, 2026?"),
     ("Volodymyr Zelenskyy out in 2026?", "Volodymyr Zelensky out in 2026?"),
