@@ -127,9 +127,9 @@ private struct SpikeWatch {
     var planted: Set<UInt64> = []
     var trades = 0
     try play(
-      seconds: 240,
+      seconds: 150,
       {
-        $0.arbitragesPerSecond = Price(raw: fixedPointScale)
+        $0.arbitragesPerSecond = Price(raw: 2 * fixedPointScale)
         $0.plantKinds = [.spike]
         $0.plantsUnwatched = true
       },
@@ -138,7 +138,7 @@ private struct SpikeWatch {
         planted.formUnion(venue.simulator.world.plants.active.map(\.id))
         trades = venue.simulator.world.trades.newest(of: nil, limit: 100_000, offset: 0).count
       })
-    #expect(planted.count > 100)
+    #expect(planted.count > 60)
     #expect(trades > 1000)
   }
 
