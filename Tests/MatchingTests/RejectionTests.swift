@@ -119,6 +119,17 @@ import Testing
     #expect(MatchVerdict(next, kalshi).reason == .dates)
   }
 
+  @Test func `an amount on a day without an hour is asked for the moment of the close`() throws {
+    func both(_ title: String, _ other: String) throws -> MatchVerdict {
+      MatchVerdict(try facts(title, closes: "2026-06-30T16:00:00Z"), try facts(title, closes: other))
+    }
+    let amount = "Will Bitcoin be above $60,000 on June 30?"
+    #expect(try both(amount, "2026-06-30T16:04:00Z").isCandidate)
+    #expect(try both(amount, "2026-06-30T21:00:00Z").reason == .hours)
+    // What happens on a day happens at any time of it.
+    #expect(try both("Will it rain on June 30?", "2026-06-30T21:00:00Z").isCandidate)
+  }
+
   @Test func `markets that close too far apart are no candidates`() throws {
     let left = try facts("Will X visit Iran?", closes: "2026-06-30T16:00:00Z")
     let near = try facts("Will X visit Iran?", closes: "2026-07-30T16:00:00Z")
