@@ -43,7 +43,7 @@ public final class ExecutingService {
     self.context = context
     let settings = context.settings
     mode = try ExecutionMode.of(settings)
-    desk = ExecutionDesk(options: ExecutorOptions(settings: settings))
+    desk = ExecutionDesk(options: try ExecutorOptions(settings: settings))
     admission = VenueAdmission(silenceMaxNanoseconds: desk.options.venueSilenceMaxNanoseconds)
     log = try ExecutionLog(dataDirectory: context.dataDirectory)
     let highWaterMark = settings.integer("bus", "high_water_mark_messages")

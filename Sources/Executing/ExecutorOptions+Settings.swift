@@ -38,8 +38,20 @@ public enum ExecutionMode: String, Sendable {
 
 extension ExecutorOptions {
   /// Options from the section `[executor]`.
-  public init(settings: Settings) {
+  ///
+  /// - Throws: `ConfigurationError` where `strategies` names one that there is not.
+  public init(settings: Settings) throws(ConfigurationError) {
     self.init()
+    strategies = []
+    for name in settings.list("executor", "strategies") {
+      guard let strategy = Strategy(rawValue: name) else {
+        let known = Strategy.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ConfigurationError(
+          file: settings.path, section: "executor", key: "strategies",
+          problem: "expected some of \(known), found \"\(name)\"")
+      }
+      strategies.append(strategy)
+    }
     func nanoseconds(_ key: String) -> Int64 { Int64(settings.integer("executor", key)) * 1_000_000 }
     func money(_ key: String) -> Money { Money(raw: settings.decimal("executor", key)) }
     func fraction(_ key: String) -> Price { Price(raw: settings.decimal("executor", key)) }

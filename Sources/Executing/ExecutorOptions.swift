@@ -4,6 +4,8 @@ public import Market
 public struct ExecutorOptions: Sendable {
   /// The age at which an opportunity between books is too old to execute.
   public var ttlNanoseconds: Int64 = 2_000_000_000
+  /// Which finds are executed; others are shown and refused.
+  public var strategies: [Strategy] = [.binary, .negRisk, .crossPlatform]
   /// The same for opportunities that follow a trade or a spot price (spike, latency).
   public var fastTtlNanoseconds: Int64 = 500_000_000
   /// The age of a book's last confirmation beyond which its prices count as stale.

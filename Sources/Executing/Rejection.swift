@@ -13,6 +13,8 @@ public enum Rejection: Error, Hashable, Sendable, CustomStringConvertible {
   case closed
   /// The scanner shows it and says that it must not be executed.
   case held(HoldReason)
+  /// Finds of this scanner are not executed here.
+  case strategyOff(Strategy)
   /// It was executed before.
   case alreadyExecuted
   /// Another execution in the same event is under way.
@@ -63,6 +65,7 @@ public enum Rejection: Error, Hashable, Sendable, CustomStringConvertible {
     case .journalUnavailable: "journal_unavailable"
     case .closed: "closed"
     case .held(let reason): "held_\(reason.name)"
+    case .strategyOff(let strategy): "strategy_off_\(strategy.rawValue)"
     case .alreadyExecuted: "already_executed"
     case .eventBusy: "event_busy"
     case .expired: "expired"
@@ -87,7 +90,7 @@ public enum Rejection: Error, Hashable, Sendable, CustomStringConvertible {
   /// The name, and the figures behind it.
   public var description: String {
     switch self {
-    case .killSwitch, .breakerOpen, .journalUnavailable, .closed, .held, .alreadyExecuted, .incompleteSet, .exposure:
+    case .killSwitch, .breakerOpen, .journalUnavailable, .closed, .held, .strategyOff, .alreadyExecuted, .incompleteSet, .exposure:
       name
     case .eventBusy(let event): "\(name): \(event)"
     case .expired(let age, let limit): "\(name): \(age) ms old, limit \(limit) ms"

@@ -120,6 +120,7 @@ public enum SafetyChecks {
     if !context.canJournal { throw .journalUnavailable }
     if opportunity.state == .closed { throw .closed }
     if let reason = opportunity.hold { throw .held(reason) }
+    if !context.options.strategies.contains(opportunity.strategy) { throw .strategyOff(opportunity.strategy) }
     if context.executed.contains(opportunity.id) { throw .alreadyExecuted }
     let age = now.nanoseconds(since: opportunity.updatedAt)
     let limit = context.options.ttlNanoseconds(of: opportunity.strategy)

@@ -37,7 +37,9 @@ import Testing
   }
 
   @Test func `what is kept without a certain payout counts against its event until that settles`() throws {
-    let desk = ExecutionDesk(options: ExecutorOptions())
+    var options = ExecutorOptions()
+    options.strategies = [.latency]
+    let desk = ExecutionDesk(options: options)
     let books = binaryBooks()
     var chance = opportunity(
       [leg(.buy, "m-yes", limit: "0.40", "100", notional: "40")], kind: .latencyUp, payout: "60", cost: "40")

@@ -177,10 +177,14 @@ import Testing
   }
 
   @Test func `the options are those of the settings`() throws {
-    let options = ExecutorOptions(
-      settings: try settings("[executor]\nlatency_ms = 7\nexposure_max = 12.5\nlegs_max = 3\n"))
+    let options = try ExecutorOptions(
+      settings: try settings("[executor]\nlatency_ms = 7\nstrategies = spike\nexposure_max = 12.5\nlegs_max = 3\n"))
     #expect(options.latencyNanoseconds == 7_000_000 && options.exposureMax == money("12.5") && options.legsMax == 3)
-    let defaults = ExecutorOptions(settings: try settings(""))
+    #expect(options.strategies == [.spike])
+    #expect(throws: ConfigurationError.self) {
+      try ExecutorOptions(settings: try settings("[executor]\nstrategies = binary,luck\n"))
+    }
+    let defaults = try ExecutorOptions(settings: try settings(""))
     let plain = ExecutorOptions()
     #expect("\(defaults)" == "\(plain)")
   }

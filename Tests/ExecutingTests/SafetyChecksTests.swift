@@ -4,7 +4,9 @@ import Testing
 
 @Suite struct SafetyChecksTests {
   private var context: CheckContext {
-    CheckContext(options: ExecutorOptions(), portfolio: Portfolio(cash: Money(dollars: 10_000)))
+    var options = ExecutorOptions()
+    options.strategies = Strategy.allCases
+    return CheckContext(options: options, portfolio: Portfolio(cash: Money(dollars: 10_000)))
   }
 
   private func rejection(
@@ -97,6 +99,11 @@ import Testing
     }
     #expect(check("0.4190") == nil)
     #expect(check("0.4191") == .edgeGone(expected: money("3.8"), found: money("1.89")))
+  }
+
+  @Test func `only the strategies that are named are executed`() {
+    #expect(rejection { $0.options.strategies = [.binary] } == nil)
+    #expect(rejection { $0.options.strategies = [.negRisk, .latency] } == .strategyOff(.binary))
   }
 
   @Test(arguments: HoldReason.allCases)

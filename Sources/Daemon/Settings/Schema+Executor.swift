@@ -5,6 +5,9 @@ extension Schema {
       "executor", "latency_ms", .integer(0...60_000), default: "40", unit: "ms",
       "how long the paper broker takes to reach the book"),
     SettingDefinition(
+      "executor", "strategies", .list, default: "binary,negRisk,crossPlatform",
+      "which finds are executed; latency and spike pay on average at best, and are executed where they are named here"),
+    SettingDefinition(
       "executor", "opportunity_ttl_ms", .integer(1...3_600_000), default: "2000", unit: "ms",
       "an older opportunity is not executed"),
     SettingDefinition(

@@ -64,13 +64,17 @@ public enum SetWalker {
     return Quantity(raw: total - total % quantityStep)
   }
 
-  /// How many ends of levels before the last are tried where rounding decides.
-  private static let triedEnds = 8
+  /// How many ends of levels are tried where rounding decides, the last of them.
+  private static let triedEnds = 64
+
+  /// How far beyond the point at which the marginal set stops paying rounding can still make a level pay: one cent.
+  private static let roundingSlack: Int64 = 1_000_000
 
   /// The most profitable number of sets, and what it costs.
   ///
-  /// Where a venue rounds each fill to whole cents, the last level may cost more in rounding than it earns: so the ends
-  /// of the levels before it are priced, too, and the best of them counts.
+  /// Where a venue rounds each fill to whole cents, the last level may cost more in rounding than it earns, or a rebate
+  /// may pay for one more: so the ends of the levels around it are priced, and the best of them counts. Between two ends
+  /// no size earns more by as much as a cent for each leg.
   ///
   /// - Parameters:
   ///   - legs: the side of each leg that is traded against.
@@ -89,7 +93,10 @@ public enum SetWalker {
     return withUnsafeTemporaryAllocation(of: Int64.self, capacity: triedEnds) { ends in
       var count = 0
       _ = withUnsafeTemporaryAllocation(of: Cursor.self, capacity: legs.count) { cursors in
-        walk(legs, cursors, setValue: setValue.raw, quantityMax: quantityMax.raw, sign: isSell ? -1 : 1) { total in
+        let sign: Int64 = isSell ? -1 : 1
+        return walk(
+          legs, cursors, setValue: setValue.raw + sign * roundingSlack, quantityMax: quantityMax.raw, sign: sign
+        ) { total in
           ends[count % triedEnds] = total - total % quantityStep
           count += 1
         }
@@ -99,7 +106,7 @@ public enum SetWalker {
       for place in 0..<min(count, triedEnds) where ends[place] > 0 {
         let quote = quote(legs, quantity: Quantity(raw: ends[place]), rounding: rounding)
         let profit = quote.profit(setValue: setValue, isSell: isSell).raw
-        if profit > most || profit == most && quote.quantity > best.quantity { (best, most) = (quote, profit) }
+        if profit > most { (best, most) = (quote, profit) }
       }
       return best
     }
