@@ -136,6 +136,41 @@ private final class Plans {
     }
   }
 
+  private static func configuration(_ run: String, _ scratch: ScratchDirectory, _ venue: InTestVenue) -> String {
+    """
+    [bulkhead]
+    run_dir = \(run)
+    data_dir = \(scratch.path)/data
+    [polymarket]
+    gamma_url = http://127.0.0.1:\(venue.port)/gamma
+    clob_url = http://127.0.0.1:\(venue.port)/clob
+    data_url = http://127.0.0.1:\(venue.port)/data
+    websocket_url = ws://127.0.0.1:\(venue.port)/ws/market
+    verify_book_hash = false
+    assets_per_connection = 4
+    """
+  }
+
+  @Test func `a shard has its part from the first listing on, and of a neg-risk event all or nothing`() throws {
+    let scratch = ScratchDirectory()
+    let run = scratch.path + "/run"
+    let venue = try venue()
+    defer { venue.stop() }
+    let worker = try Worker(
+      "ingestor", ["polymarket", "--shard", "0/2"], configuration: Self.configuration(run, scratch, venue),
+      directory: scratch.path)
+    let subscriber = try Subscriber(name: "listener", topics: [Topic.market, Topic.book])
+    try subscriber.connect(BusEndpoint.ipc(name: "ingestor", runDirectory: run))
+    let feed = BookFeed()
+    let own = Self.ids.filter { Self.isOwn($0) }
+    #expect(
+      eventually({
+        subscriber.receive { feed.handle($0, from: subscriber, onMarket: { _ in }, onBook: { _ in }) }
+      }) { feed.liveBookCount == own.count * 2 })
+    #expect(Set(feed.markets.map(\.id)) == Set(own.map { "0x" + $0 }))
+    #expect(worker.stop() == 0)
+  }
+
   @Test func `Polymarket's books are taken and dropped as the plan says, while the streams run`() throws {
     let scratch = ScratchDirectory()
     let run = scratch.path + "/run"
@@ -145,18 +180,7 @@ private final class Plans {
     let plans = try Plans(run, program: "ingestor")
     let worker = try Worker(
       "ingestor", ["polymarket"],
-      configuration: """
-        [bulkhead]
-        run_dir = \(run)
-        data_dir = \(scratch.path)/data
-        [polymarket]
-        gamma_url = http://127.0.0.1:\(venue.port)/gamma
-        clob_url = http://127.0.0.1:\(venue.port)/clob
-        data_url = http://127.0.0.1:\(venue.port)/data
-        websocket_url = ws://127.0.0.1:\(venue.port)/ws/market
-        verify_book_hash = false
-        assets_per_connection = 4
-        """, directory: scratch.path,
+      configuration: Self.configuration(run, scratch, venue), directory: scratch.path,
       environment: ["NOTIFY_SOCKET": plans.notifyPath, "BULKHEAD_SHARD": "0/1"])
     let subscriber = try Subscriber(name: "listener", topics: [Topic.market, Topic.book])
     try subscriber.connect(BusEndpoint.ipc(name: "ingestor", runDirectory: run))

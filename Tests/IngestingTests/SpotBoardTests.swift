@@ -262,6 +262,13 @@ struct TradeNumbersTests {
     #expect(board.takeTrades().isEmpty && board.counters.repeatedTrades == 1)
   }
 
+  @Test func `a number that is far from all others says nothing, and hides no trade`() {
+    var numbers = TradeNumbers(areRunning: true)
+    let outcomes = [5, .max, .min, 4_000_000_000, 6, 6].map { numbers.take($0) }
+    #expect(outcomes == [.next, .next, .next, .next, .next, .known])
+    #expect(!numbers.hasGaps)
+  }
+
   @Test func `what REST does not tell either is given up, and where numbers do not run none is missing`() {
     let gap = board(.kraken, 1, 5)
     gap.take(fetched: RecentTrades([trade(5, at: .kraken)], filter: filter, now: time), symbol: "BTCUSDT")

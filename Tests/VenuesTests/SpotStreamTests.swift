@@ -253,6 +253,10 @@ func level(_ text: String, _ size: String) -> Level { Level(price: price(text), 
     ("{\"channel\":\"trade\",\"data\":[]}", "trade", "type"),
     ("{\"channel\":\"ohlc\",\"data\":[{\"symbol\":\"A\",\"interval\":7}]}", "candle", "data[0].interval"),
     (
+      "{\"channel\":\"ohlc\",\"data\":[{\"symbol\":\"A\",\"interval\":9223372036854775807}]}", "candle",
+      "data[0].interval"
+    ),
+    (
       "{\"channel\":\"ohlc\",\"data\":[{\"symbol\":\"A\",\"interval\":1,\"interval_begin\":\"2026-07-24T00:00:01Z\"}]}",
       "candle", "data[0].interval_begin"
     ),

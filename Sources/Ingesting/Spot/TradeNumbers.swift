@@ -40,9 +40,12 @@ package struct TradeNumbers: Sendable {
       self.last = number
       return .next
     }
+    // One that is so far from all others is none of this run: nothing can be said of its trade.
+    let (distance, overflow) = number.subtractingReportingOverflow(last)
+    guard !overflow, distance.magnitude < 1_000_000_000 else { return .next }
     if number <= last { return missing.remove(number) != nil ? .late : .known }
     self.last = number
-    let missed = number - last - 1
+    let missed = distance - 1
     guard missed > 0 else { return .next }
     if missed <= Int64(Self.keptMax) {
       if missing.count + Int(missed) > Self.keptMax { missing.removeAll() }

@@ -139,7 +139,8 @@ public struct KrakenStreamFormat: SpotStreamFormat {
   private mutating func take(candleOf item: Wire, _ body: (SpotStreamEvent) -> Void) throws(WireProblem) {
     let symbol = try item.text("symbol")
     let minutes = try item.required("interval", "a number of minutes")
-    guard let count = minutes.json.integer, let period = KrakenREST.periods.first(where: { $0 == .seconds(count * 60) })
+    guard let count = minutes.json.integer, (1...100_000).contains(count),
+      let period = KrakenREST.periods.first(where: { $0 == .seconds(count * 60) })
     else { throw WireProblem("interval", "expected a number of minutes that the venue has, found \(minutes.excerpt)") }
     let start = try item.time("interval_begin")
     guard period.mayStart(at: start) else {
