@@ -90,7 +90,8 @@ public enum Rejection: Error, Hashable, Sendable, CustomStringConvertible {
   /// The name, and the figures behind it.
   public var description: String {
     switch self {
-    case .killSwitch, .breakerOpen, .journalUnavailable, .closed, .held, .strategyOff, .alreadyExecuted, .incompleteSet, .exposure:
+    case .killSwitch, .breakerOpen, .journalUnavailable, .closed, .held, .strategyOff, .alreadyExecuted, .incompleteSet,
+      .exposure:
       name
     case .eventBusy(let event): "\(name): \(event)"
     case .expired(let age, let limit): "\(name): \(age) ms old, limit \(limit) ms"
