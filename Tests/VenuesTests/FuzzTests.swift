@@ -6,7 +6,7 @@ import Venues
 
 /// Spoilt payloads through every parser: none may crash, hang, or give what a good payload could not hold.
 ///
-/// `BULKHEAD_FUZZ=N` tries N for each kind; `scripts/fuzz` does.
+/// `BULKHEAD_FUZZ=N` tries N for each kind, and `BULKHEAD_FUZZ_VENUES=A,B` those of some venues; `scripts/fuzz` does.
 @Suite struct FuzzTests {
   static let count = ProcessInfo.processInfo.environment["BULKHEAD_FUZZ"].flatMap { Int($0) } ?? 400
 
@@ -18,7 +18,11 @@ import Venues
     var testDescription: String { "\(venue) \(kind)" }
   }
 
-  static let targets: [Target] = Venue.allCases.flatMap { venue -> [Target] in
+  private static let venues = ProcessInfo.processInfo.environment["BULKHEAD_FUZZ_VENUES"].map {
+    $0.split(separator: ",").compactMap { Venue(rawValue: String($0)) }
+  }
+
+  static let targets: [Target] = (venues ?? Venue.allCases).flatMap { venue -> [Target] in
     var byKind: [String: [[UInt8]]] = [:]
     let isReadable = { (name: String) in !name.contains(".expected.") && name.contains("json") }
     for name in Shared.fixtures(in: venue.rawValue, named: isReadable) {
