@@ -1,9 +1,8 @@
 import Glibc
 import Market
+import Scanning
 import TestSupport
 import Testing
-
-@testable import Scanning
 
 /// Up/down markets against spot prices.
 struct LatencyTests {
@@ -154,18 +153,6 @@ struct LatencyTests {
     world.ticker(100_200, at: world.stage.now)
     try world.stage.set(world.market, 0, asks: [("0.50", "100")])
     #expect(world.stage.scan().isEmpty)
-  }
-
-  @Test func `exchanges that differ by a constant say the same`() throws {
-    let world = try World()
-    world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
-    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
-    world.ticker(100_200, at: world.stage.now)
-    let number = world.stage.scanner.spot.number(of: "BTC")
-    let coin = try #require(number)
-    let move = try world.stage.scanner.spot.move(of: coin, since: world.opensAt, now: world.stage.now)
-    #expect(abs(move.logReturn - log(1.002)) < 1e-9)
-    #expect(abs(move.perRootSecond / 0.00005 - 1) < 0.02)
   }
 
   @Test func `a window that is over is forgotten`() throws {

@@ -43,7 +43,7 @@ struct Volatility {
 }
 
 /// The normal distribution.
-enum NormalDistribution {
+package enum NormalDistribution {
   /// The probability that a standard normal variable is at most `value`: `½ · erfc(−value / √2)`.
-  static func cumulative(_ value: Double) -> Double { erfc(-value / 2.0.squareRoot()) / 2 }
+  package static func cumulative(_ value: Double) -> Double { erfc(-value / 2.0.squareRoot()) / 2 }
 }
