@@ -163,7 +163,8 @@ private final class Listener {
     defer { venue.stop() }
     let worker = try Worker(
       "ingestor", ["polymarket"],
-      configuration: Self.configuration(scratch, venue, frozen: 3600) + "\nrequest_timeout_s = 60", directory: scratch.path)
+      configuration: Self.configuration(scratch, venue, frozen: 3600) + "\nrequest_timeout_s = 60",
+      directory: scratch.path)
     let listener = try Listener("first", scratch.path + "/run")
     #expect(eventually(listener.follow) { listener.feed.liveBookCount == 4 })
     // Books that were asked for while a stream watched them, and then because none did.

@@ -155,6 +155,27 @@ struct LatencyTests {
     #expect(world.stage.scan().isEmpty)
   }
 
+  @Test func `candles of before it was watched tell how much a coin moves`() throws {
+    let world = try World(samplesMin: 30)
+    // Sixty minutes that each go up or down by 0.00005 · √60; one exchange alone tells them.
+    let step = 0.00005 * 60.0.squareRoot()
+    let end = world.opensAt.advanced(bySeconds: 300)
+    for minute in 0..<60 {
+      let start = end.advanced(bySeconds: Int64(minute - 60) * 60)
+      let (open, close) = minute % 2 == 0 ? (100_000, 100_000 * exp(step)) : (100_000 * exp(step), 100_000.0)
+      world.candle(open: open, close: close, start: start, venues: 0..<1)
+    }
+    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
+    world.ticker(100_200, at: world.stage.now)
+    try world.stage.set(world.market, 0, asks: [("0.90", "100")])
+    let found = try #require(world.stage.only())
+    #expect(abs(found.probability - 0.977) < 0.002)
+    // Candles of the time since then say what the ticks have said.
+    world.candle(open: 100_000, close: 150_000, start: world.stage.now.advanced(bySeconds: 60), venues: 0..<1)
+    world.ticker(100_201, at: world.stage.now.advanced(bySeconds: 1))
+    #expect(abs(try #require(world.stage.only()).probability - 0.977) < 0.002)
+  }
+
   @Test func `a window that is over is forgotten`() throws {
     let world = try World()
     world.stage.now = world.opensAt.advanced(bySeconds: 901)

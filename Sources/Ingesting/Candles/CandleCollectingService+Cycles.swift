@@ -129,7 +129,7 @@ extension CandleCollectingService {
       row.publishedUntil = candle.start
       let message = CandleMessage(
         instrument: InstrumentID(venue: venue, symbol: symbol), candle: candle, source: venue.rawValue)
-      row.last = message
+      row.keep(message, countMax: options.historyCandles)
       publisher.publish(candleTopic) { message.encode($0) }
     }
     series[key] = row
@@ -179,7 +179,7 @@ extension CandleCollectingService {
       StoredCandle(exchange: good.venue, symbol: coin, candle: candle, isStale: true, source: short))
     let message = CandleMessage(
       instrument: InstrumentID(venue: good.venue, symbol: symbol), candle: candle, isStale: true, source: short)
-    row.last = message
+    row.keep(message, countMax: options.historyCandles)
     publisher.publish(candleTopic) { message.encode($0) }
   }
 

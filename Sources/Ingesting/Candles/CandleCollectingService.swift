@@ -30,7 +30,14 @@ public final class CandleCollectingService {
   struct Series {
     var good: LastGood<Good>
     var publishedUntil = Timestamp(nanoseconds: 0)
-    var last: CandleMessage?
+    /// What was told last, oldest first: a history for whoever joins.
+    var recent: [CandleMessage] = []
+
+    /// Keeps what was told, and so many of before.
+    mutating func keep(_ message: CandleMessage, countMax: Int64) {
+      recent.append(message)
+      if recent.count > countMax { recent.removeFirst(recent.count - Int(countMax)) }
+    }
 
     struct Good: Sendable {
       var venue: Venue
@@ -207,11 +214,10 @@ public final class CandleCollectingService {
     }
   }
 
-  /// The state for whoever joins: the last candle of each series, the last prices, the last alerts.
+  /// The state for whoever joins: the last candles of each series, the last prices, the last alerts.
   private func answer(_ request: SnapshotRequest) {
     for row in series.values {
-      guard let message = row.last else { continue }
-      publisher.publishSnapshot(request, candleTopic) { message.encode($0) }
+      for message in row.recent { publisher.publishSnapshot(request, candleTopic) { message.encode($0) } }
     }
     if let prices = lastPrices { publisher.publishSnapshot(request, pricesTopic) { prices.encode($0) } }
     for alert in alerts { publisher.publishSnapshot(request, alertTopic) { alert.encode($0) } }

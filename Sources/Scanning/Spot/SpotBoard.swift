@@ -17,6 +17,10 @@ struct SpotBoard: ~Copyable {
     /// What it cost when each of the last minutes began, by minute.
     var minutes = RecentValues(count: 128)
     var volatility: Volatility
+    /// When it was first watched; candles of before tell what was missed.
+    var firstSecond = Int64.max
+    /// The minute of the newest candle that was taken for the volatility.
+    var candleMinute = Int64.min
   }
 
   /// What is known of a coin's move since a window opened.
@@ -77,6 +81,7 @@ struct SpotBoard: ~Copyable {
     guard ticker.time >= old.time else { return nil }
     let mid = ticker.mid.raw
     if second > old.time.seconds, old.mid > 0 { pass(second, place, old.mid) }
+    quotes[place.coin][place.quote].firstSecond = min(old.firstSecond, second)
     quotes[place.coin][place.quote].mid = mid
     quotes[place.coin][place.quote].time = ticker.time
     return mid == old.mid ? nil : place.coin
@@ -99,9 +104,14 @@ struct SpotBoard: ~Copyable {
     let minute = candle.start.seconds / 60
     if candle.open.raw > 0 { quotes[place.coin][place.quote].minutes.setIfMissing(candle.open.raw, at: minute) }
     // What a window is settled by is the close of the minute before.
-    if candle.isClosed, candle.close.raw > 0 {
-      quotes[place.coin][place.quote].minutes.set(candle.close.raw, at: minute + 1)
-    }
+    guard candle.isClosed, candle.close.raw > 0, candle.open.raw > 0 else { return }
+    quotes[place.coin][place.quote].minutes.set(candle.close.raw, at: minute + 1)
+    // Minutes that were watched count second by second already.
+    let quote = quotes[place.coin][place.quote]
+    guard minute > quote.candleMinute, (minute + 1) * 60 <= quote.firstSecond else { return }
+    quotes[place.coin][place.quote].candleMinute = minute
+    quotes[place.coin][place.quote].volatility.addMinute(
+      log(Double(candle.close.raw) / Double(candle.open.raw)), endingAt: (minute + 1) * 60)
   }
 
   /// How far a coin has moved since a window opened, and how much it moves.
@@ -139,7 +149,8 @@ struct SpotBoard: ~Copyable {
     }
     guard fresh >= sourcesMin else { throw .price }
     guard known >= sourcesMin else { throw .openingPrice }
-    guard moving >= sourcesMin, let source else { throw .volatility }
+    // How much it moves is much the same everywhere: one exchange whose past is known is enough.
+    guard moving > 0, let source else { throw .volatility }
     return Move(
       logReturn: SpotBoard.middle(&returns, known), perRootSecond: SpotBoard.middle(&roots, moving),
       relativeError: error, source: source.rawValue)

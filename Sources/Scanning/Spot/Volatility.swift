@@ -30,6 +30,13 @@ struct Volatility {
     weight += 1
   }
 
+  /// Takes the logarithmic return of a whole minute that nobody watched second by second: it counts for all its seconds.
+  mutating func addMinute(_ logReturn: Double, endingAt second: Int64) {
+    add(logReturn, second: second)
+    squares += logReturn * logReturn * Double(Volatility.stepSeconds - 1)
+    weight += Double(Volatility.stepSeconds - 1)
+  }
+
   /// How many minutes of returns that do not overlap are behind it.
   var samples: Double { weight / Double(Volatility.stepSeconds) }
 
