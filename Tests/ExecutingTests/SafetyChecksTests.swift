@@ -4,9 +4,7 @@ import Testing
 
 @Suite struct SafetyChecksTests {
   private var context: CheckContext {
-    var options = ExecutorOptions()
-    options.strategies = Strategy.allCases
-    return CheckContext(options: options, portfolio: Portfolio(cash: Money(dollars: 10_000)))
+    CheckContext(options: everyStrategy, portfolio: Portfolio(cash: Money(dollars: 10_000)))
   }
 
   private func rejection(
@@ -228,7 +226,7 @@ import Testing
 
 @Suite struct SetTests {
   private var context: CheckContext {
-    CheckContext(options: ExecutorOptions(), portfolio: Portfolio(cash: Money(dollars: 10_000)))
+    CheckContext(options: everyStrategy, portfolio: Portfolio(cash: Money(dollars: 10_000)))
   }
 
   private func approve(_ opportunity: Opportunity, _ books: TestBooks) -> Result<RiskApproved, Rejection> {

@@ -81,6 +81,13 @@ func opportunity(
     cost: money(cost), foundAt: time, updatedAt: time, venueTime: time)
 }
 
+/// The options with which every find is executed, whatever its strategy.
+var everyStrategy: ExecutorOptions {
+  var options = ExecutorOptions()
+  options.strategies = Strategy.allCases
+  return options
+}
+
 /// YES 100 at 0.40 and NO 60 at 0.55, 100 at 0.58: the sets of the scanner's documentation, without fees.
 func binaryBooks(fees: FeeSchedule = .none) -> TestBooks {
   let books = TestBooks()

@@ -96,7 +96,7 @@ import Testing
   @Test func `a spike is executed only where the book is near the trade that triggered it`() {
     var spike = binaryBuy()
     spike.kind = .spike
-    let context = CheckContext(options: ExecutorOptions(), portfolio: Portfolio(cash: Money(dollars: 10_000)))
+    let context = CheckContext(options: everyStrategy, portfolio: Portfolio(cash: Money(dollars: 10_000)))
     func rejection(_ trigger: Price?, _ books: TestBooks = binaryBooks()) -> Rejection? {
       spike.triggerPrice = trigger
       do throws(Rejection) {

@@ -89,8 +89,13 @@ struct DepthTests {
     var random = SeededRandom(seed: isSell ? 44 : 45)
     var found = 0
     for _ in 0..<20_000 {
-      let first = book(&random, isAsk: !isSell)
-      let second = book(&random, isAsk: !isSell)
+      // Whole shares: what parts of one could earn is less than the cent to which is rounded.
+      let first = book(&random, isAsk: !isSell).map {
+        Level(price: $0.price, quantity: Quantity(raw: $0.quantity.raw * 100))
+      }
+      let second = book(&random, isAsk: !isSell).map {
+        Level(price: $0.price, quantity: Quantity(raw: $0.quantity.raw * 100))
+      }
       let value = Price(raw: Int64.random(in: 400...1100, using: &random) * 100_000)
       first.withUnsafeBufferPointer { first in
         second.withUnsafeBufferPointer { second in

@@ -65,16 +65,17 @@ public enum SetWalker {
   }
 
   /// How many ends of levels are tried where rounding decides, the last of them.
-  private static let triedEnds = 64
+  private static let triedEnds = 512
 
-  /// How far beyond the point at which the marginal set stops paying rounding can still make a level pay: one cent.
-  private static let roundingSlack: Int64 = 1_000_000
+  /// How far beyond the point at which the marginal set stops paying levels are tried: a whole share of a worse one loses
+  /// more than rounding can give back.
+  private static let roundingSlack: Int64 = 10_000_000
 
   /// The most profitable number of sets, and what it costs.
   ///
   /// Where a venue rounds each fill to whole cents, the last level may cost more in rounding than it earns, or a rebate
-  /// may pay for one more: so the ends of the levels around it are priced, and the best of them counts. Between two ends
-  /// no size earns more by as much as a cent for each leg.
+  /// may pay for one more: so the ends of the levels around it are priced, and the best of them counts. What parts
+  /// of a share could earn beyond that is less than a cent for each leg.
   ///
   /// - Parameters:
   ///   - legs: the side of each leg that is traded against.
