@@ -101,3 +101,49 @@ final class DirtySet: Sequence {
     capacity = larger
   }
 }
+
+/// Books that have changed, in the order in which they came; nothing is allocated for one that fits.
+final class ChangedBooks {
+  private var books: UnsafeMutablePointer<Int32>
+  private var capacity = 4096
+  /// How many there are.
+  private(set) var count = 0
+
+  /// None.
+  init() { books = .allocate(capacity: capacity) }
+
+  deinit { books.deallocate() }
+
+  /// Adds one.
+  @inline(__always) func append(_ book: BookIndex) {
+    if count == capacity { grow() }
+    books[count] = Int32(truncatingIfNeeded: book)
+    count += 1
+  }
+
+  /// One of them.
+  subscript(_ number: Int) -> BookIndex { Int(books[number]) }
+
+  /// Moves those that are wanted to the front, without a branch for each.
+  /// - Returns: how many they are.
+  @inline(__always) func keep(_ isWanted: (BookIndex) -> Bool) -> Int {
+    var kept = 0
+    for number in 0..<count {
+      let book = books[number]
+      books[kept] = book
+      kept &+= isWanted(Int(book)) ? 1 : 0
+    }
+    return kept
+  }
+
+  /// Forgets all of them.
+  func clear() { count = 0 }
+
+  private func grow() {
+    let larger = UnsafeMutablePointer<Int32>.allocate(capacity: capacity * 2)
+    larger.update(from: books, count: count)
+    books.deallocate()
+    books = larger
+    capacity *= 2
+  }
+}

@@ -44,6 +44,9 @@ struct BookWatch {
   var hasFind = false
   /// Whether another scanner wants to hear of each change.
   var isWatched = false
+
+  /// Whether each change is worth a look, whatever the prices: 0 where it is not.
+  @inline(__always) var reasons: UInt8 { (hasFind ? 1 : 0) | (isWatched ? 1 : 0) | (event >= 0 ? 1 : 0) }
 }
 
 /// The sums of the best prices over all outcomes of a neg-risk event.

@@ -37,6 +37,8 @@ public final class Scanner {
   /// Venues that take no orders now (X4).
   private var closedVenues: Set<Venue> = []
   private let batch = DirtyBatch()
+  /// Books that have changed since the last scan, in the order in which they came.
+  private let changes = ChangedBooks()
   private lazy var scanners = Scanners.all(of: self)
 
   /// A scanner of a feed.
@@ -61,12 +63,36 @@ public final class Scanner {
     }
   }
 
-  /// Takes a book that has changed: two comparisons tell whether its market is worth a look.
-  public func bookChanged(_ book: BookIndex) {
-    guard book < index.watches.count else { return }
-    scannedCount &+= 1
+  /// Takes a book that has changed; the next scan looks at it.
+  @inline(__always) public func bookChanged(_ book: BookIndex) { changes.append(book) }
+
+  /// Tells which of the changed books are worth a look: two comparisons for each.
+  ///
+  /// Each needs two places of memory that nobody has looked at lately. A loop without branches has many of them under way
+  /// at once; one book after the other would wait for each.
+  private func sift() {
+    guard changes.count > 0 else { return }
+    scannedCount &+= UInt64(changes.count)
+    let known = index.watches.count
+    let watches = index.watches.base
+    let touches = feed.cache.touches
+    let kept = changes.keep { book in
+      guard book < known else { return false }
+      let watch = watches + book
+      let touch = touches[book]
+      let other = touches[max(0, Int(watch.pointee.sibling))]
+      let isLow = touch.ask &+ other.ask < fixedPointScale
+      let isHigh = touch.bid &+ other.bid > fixedPointScale
+      let reasons = (isLow ? 1 : 0) | (isHigh ? 1 : 0) | watch.pointee.reasons
+      return reasons != 0 && watch.pointee.market >= 0
+    }
+    for number in 0..<kept { mark(changes[number]) }
+    changes.clear()
+  }
+
+  /// Puts a changed book where the scanners see it.
+  private func mark(_ book: BookIndex) {
     let watch = index.watches.base + book
-    guard watch.pointee.market >= 0 else { return }
     let touches = feed.cache.touches
     let touch = touches[book]
     let other = touches[Int(watch.pointee.sibling)]
@@ -114,6 +140,7 @@ public final class Scanner {
   public func scanDirty(now: Timestamp) {
     self.now = now
     if now.nanoseconds >= spike.nextEnd { spike.endOld(self) }
+    sift()
     guard !batch.isEmpty else { return }
     for scanner in scanners { scanner.scan(batch, self) }
     batch.clear()
@@ -124,6 +151,7 @@ public final class Scanner {
   /// Opportunities that are no longer there are closed.
   public func scanAll(now: Timestamp) {
     self.now = now
+    sift()
     batch.clear()
     for scanner in scanners { scanner.scanAll(self) }
   }
