@@ -27,6 +27,9 @@ public final class HistoryWriter: Sendable {
     var isFinished = false
   }
 
+  /// After so many texts and markets at once memory is given back.
+  private static let muchRows = 1000
+
   private let path: String
   private let tradesWaitingMax: Int
   private let state = Mutex(State())
@@ -93,7 +96,13 @@ public final class HistoryWriter: Sendable {
 
   private func run() {
     var store: HistoryStore?
+    var hasWrittenMuch = false
     while true {
+      if hasWrittenMuch {
+        // A whole catalogue with its texts is gone only here, and will not come again soon.
+        hasWrittenMuch = false
+        Footprint.shrink()
+      }
       let (batch, isFinishing) = state.withLock { state in
         defer { state.batch = HistoryBatch(time: SystemClock.now) }
         return (state.batch, state.isFinishing)
@@ -104,6 +113,10 @@ public final class HistoryWriter: Sendable {
           if let store { open = store } else { open = try HistoryStore(path: path) }
           store = open
           let rows = try open.write(batch)
+          if batch.terms.count + batch.markets.count >= HistoryWriter.muchRows {
+            hasWrittenMuch = true
+            sem_post(wake)
+          }
           state.withLock {
             $0.counters.rows += UInt64(rows)
             $0.counters.waiting -= batch.trades.count + batch.fetchedTrades.count
