@@ -30,17 +30,11 @@ public final class OpportunityBoard {
     self.closedMax = closedMax
   }
 
-  /// Whether an opportunity is open in a place.
-  func isOpen(_ place: FindPlace) -> Bool { entries.index(forKey: place) != nil }
-
   /// Whether the open opportunity is this very set, so that there is nothing to tell.
   func holds(_ place: FindPlace, _ set: PricedSet) -> Bool {
     guard let slot = entries.index(forKey: place) else { return false }
     return entries.values[slot].find.isSame(as: set)
   }
-
-  /// The places of a strategy in which an opportunity is open.
-  func openPlaces(_ strategy: Strategy) -> [Int] { entries.keys.filter { $0.strategy == strategy }.map(\.number) }
 
   /// Takes what a scan found, or that it found nothing.
   func update(_ place: FindPlace, _ find: Find?, _ engine: Scanner) {
