@@ -102,7 +102,7 @@ let checks: [Target] = [
   .target(
     name: "TestSupport", dependencies: ["Market", "Daemon"], path: "Tests/TestSupport", swiftSettings: swift),
   .target(name: "Allocations", path: "Tests/Allocations"),
-  .target(name: "ManualTime", path: "Tests/ManualTime", swiftSettings: swift),
+  .target(name: "ManualTime", dependencies: ["Resilience"], path: "Tests/ManualTime", swiftSettings: swift),
   .executableTarget(
     name: "Benchmarks",
     dependencies: [

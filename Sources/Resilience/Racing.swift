@@ -78,7 +78,9 @@ public func firstValid<Value: Sendable>(
   guard !fallbacks.isEmpty else { throw AllSourcesFailed(failures: failures) }
   let (answers, post) = AsyncStream.makeStream(of: (String, Result<Value, SourceFailure>).self)
   let tasks = fallbacks.map { fallback in
-    Task { post.yield((fallback.name, await answer(of: fallback, problem: problem))) }
+    Task(executorPreference: TaskPlace.executor) {
+      post.yield((fallback.name, await answer(of: fallback, problem: problem)))
+    }
   }
   defer { for task in tasks { task.cancel() } }
   // The stream ends where the caller is cancelled.

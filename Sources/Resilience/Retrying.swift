@@ -1,6 +1,14 @@
 internal import Daemon
 internal import Synchronization
 
+/// Where the tasks of this room run.
+///
+/// A task that nobody awaits does not inherit its maker's executor, so it is handed on here.
+package enum TaskPlace {
+  /// The executor; nil, as always outside a simulated time, for the program's own threads.
+  @TaskLocal package static var executor: (any TaskExecutor)?
+}
+
 /// An attempt that took longer than its profile allows.
 public struct AttemptTimedOut: Error, Hashable, CustomStringConvertible {
   /// The limit, in nanoseconds.
@@ -57,10 +65,10 @@ public func limited<Value: Sendable, C: Clock<Duration>>(
   _ limitNanoseconds: Int64, clock: C, _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
   let outcome = Rendezvous<Value>()
-  let work = Task {
+  let work = Task(executorPreference: TaskPlace.executor) {
     do { outcome.settle(.success(try await operation())) } catch { outcome.settle(.failure(error)) }
   }
-  let timer = Task {
+  let timer = Task(executorPreference: TaskPlace.executor) {
     try await clock.sleep(until: clock.now.advanced(by: .nanoseconds(limitNanoseconds)), tolerance: nil)
     outcome.settle(.failure(AttemptTimedOut(limitNanoseconds: limitNanoseconds)))
   }

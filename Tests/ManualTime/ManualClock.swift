@@ -1,3 +1,4 @@
+internal import Resilience
 internal import Synchronization
 
 /// A clock that stands still until it is told to go on.
@@ -24,6 +25,7 @@ public final class ManualClock: Clock, Sendable {
   }
 
   private let state = Mutex(State())
+  private let jobs = JobQueue()
 
   /// A clock at its beginning.
   public init() {}
@@ -77,24 +79,59 @@ public final class ManualClock: Clock, Sendable {
     return step
   }
 
-  /// Lets all sleepers wake in turn until a task has ended.
+  /// Lets all sleepers wake in turn until a task has ended, and what it left behind has come to rest.
   ///
+  /// Time passes only when no job of the task, or of those that it started, can run: nothing depends on how busy the
+  /// machine is.
   /// - Parameter body: the task.
   /// - Returns: what it returned.
-  /// - Throws: what it threw.
+  /// - Throws: what it threw; `NobodyWakes` where it waits for something that is not this clock.
   public func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
-    let task = Task(operation: body)
-    let isDone = Mutex(false)
-    let watcher = Task {
-      _ = try? await task.value
-      isDone.withLock { $0 = true }
+    let isDone = Flag()
+    let task = TaskPlace.$executor.withValue(jobs) {
+      Task(executorPreference: jobs) {
+        defer { isDone.raise() }
+        return try await body()
+      }
     }
-    while !isDone.withLock({ $0 }) {
-      // Everything that can run runs before time passes.
-      for _ in 0..<200 where !isDone.withLock({ $0 }) { await Task.yield() }
-      if !isDone.withLock({ $0 }) { advanceToNext() }
+    while true {
+      jobs.drain()
+      if isDone.isRaised { return try await task.value }
+      if advanceToNext() == nil {
+        task.cancel()
+        throw NobodyWakes()
+      }
     }
-    await watcher.value
-    return try await task.value
+  }
+}
+
+private final class Flag: Sendable {
+  private let state = Mutex(false)
+  var isRaised: Bool { state.withLock { $0 } }
+  func raise() { state.withLock { $0 = true } }
+}
+
+/// A task waits, nobody sleeps, and nothing can run.
+public struct NobodyWakes: Error {}
+
+/// Runs jobs one after the other, on the thread of whoever drains it.
+private final class JobQueue: TaskExecutor {
+  private let jobs = Mutex<[UnownedJob]>([])
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    jobs.withLock { $0.append(job) }
+  }
+
+  /// Returns when there is nothing left to run.
+  func drain() {
+    while true {
+      let batch = jobs.withLock { jobs in
+        defer { jobs = [] }
+        return jobs
+      }
+      if batch.isEmpty { return }
+      for job in batch { job.runSynchronously(on: asUnownedTaskExecutor()) }
+    }
   }
 }
