@@ -63,7 +63,7 @@ let libraries: [Target] = [
     name: "CSimdJSON", cxxSettings: vectorised, linkerSettings: [.linkedLibrary("simdjson")]),
 
   // Floor 1
-  hotRoom("Market"),
+  hotRoom("Market", ["CLinux"]),
   room("Daemon", ["CLinux", "Market"]),
 
   // Floor 2

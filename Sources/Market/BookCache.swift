@@ -1,83 +1,13 @@
-/// A book's place in a `BookCache`.
-public typealias BookIndex = Int
-
-/// How far a book can be trusted.
-///
-/// Exits: `empty` → `live` by a snapshot; `live` → `stale` by a gap, a failed hash or a lost stream, → `closed` when
-/// its market ends; `stale` → `live` by a snapshot, → `closed`; `closed` has none.
-@frozen public enum BookState: UInt8, Sendable {
-  /// No snapshot yet: deltas are dropped.
-  case empty = 0
-  /// A snapshot and every delta since.
-  case live = 1
-  /// Something is missing; the levels are kept for the eye, not for trading.
-  case stale = 2
-  /// Its market has ended.
-  case closed = 3
-}
-
-/// What became of a delta.
-@frozen public enum DeltaResult: UInt8, Sendable {
-  /// The level is set, changed or removed.
-  case applied = 0
-  /// The book had no snapshot, was stale or closed: the delta is dropped.
-  case dropped = 1
-  /// The side is full: the book is marked stale.
-  case full = 2
-}
-
-/// What the cache knows of one book apart from its levels: one cache line.
-@frozen public struct BookHeader {
-  /// The best bid's price in 10⁻⁸; 0 where there is no bid.
-  public var bestBid: Int64 = 0
-  /// The best ask's price in 10⁻⁸; `BookHeader.noAsk` where there is no ask.
-  public var bestAsk: Int64 = BookHeader.noAsk
-  /// When we received the last change.
-  public var receivedAt = Timestamp(nanoseconds: 0)
-  /// The venue's time of the last change.
-  public var venueTime = Timestamp(nanoseconds: 0)
-  /// Where the bids begin in the level store, worst first.
-  @usableFromInline var bidStart: Int32 = -1
-  /// Where the asks begin in the level store, worst first.
-  @usableFromInline var askStart: Int32 = -1
-  /// How many bids there are.
-  public var bidCount: UInt16 = 0
-  /// How many asks there are.
-  public var askCount: UInt16 = 0
-  @usableFromInline var bidClass: UInt8 = 0
-  @usableFromInline var askClass: UInt8 = 0
-  /// How far the book can be trusted.
-  public var state: BookState = .empty
-  @usableFromInline var reserved: UInt8 = 0
-  /// The grid of prices.
-  public var tick: Price = .zero
-
-  init() {}
-
-  /// Stands for "no ask": so large that no sum of prices with it is below 1, so small that sums do not overflow.
-  @inlinable public static var noAsk: Int64 { Int64.max / 64 }
-}
-
-/// The best prices of one book, apart from everything else: what a scan of all books reads.
-@frozen public struct Touch: Sendable {
-  /// The best bid's price in 10⁻⁸; 0 where there is no bid.
-  public var bid: Int64 = 0
-  /// The best ask's price in 10⁻⁸; `BookHeader.noAsk` where there is no ask.
-  public var ask: Int64 = BookHeader.noAsk
-
-  init() {}
-}
-
 /// Order books of many instruments in flat memory: one for each token (I3).
 ///
 /// Levels lie worst first, so that the best is last, where most changes land, and where the venue's own order puts it.
-/// A snapshot replaces, a delta changes; a delta for a book without a snapshot is dropped. Memory is one header of a
-/// cache line for each book and 16 bytes for each level, in blocks that are at most a quarter too large; nothing is
+/// A snapshot replaces, a delta changes; a delta for a book without a snapshot is dropped. Memory is 48 bytes for
+/// each book and 16 for each level, in blocks that are at most a quarter too large; nothing is
 /// allocated for a change that fits its block. Not thread-safe: it belongs to one poll loop.
 public struct BookCache: ~Copyable {
   @usableFromInline var headers: UnsafeMutablePointer<BookHeader>
   @usableFromInline var levels: UnsafeMutablePointer<Level>
-  private var touchStore: UnsafeMutablePointer<Touch>
+  @usableFromInline var touchStore: UnsafeMutablePointer<Touch>
   private var headerCapacity: Int
   private var levelCapacity: Int
   private var levelsUsed = 0
@@ -94,13 +24,13 @@ public struct BookCache: ~Copyable {
     headerCapacity = max(books, 16)
     levelCapacity = headerCapacity * 16
     headers = .allocate(capacity: headerCapacity)
-    touchStore = .allocate(capacity: headerCapacity)
+    touchStore = FlatMemory.allocate(headerCapacity, of: Touch.self)
     levels = .allocate(capacity: levelCapacity)
   }
 
   deinit {
     headers.deallocate()
-    touchStore.deallocate()
+    FlatMemory.deallocate(touchStore)
     levels.deallocate()
   }
 
@@ -113,9 +43,9 @@ public struct BookCache: ~Copyable {
       larger.moveInitialize(from: headers, count: count)
       headers.deallocate()
       headers = larger
-      let touches = UnsafeMutablePointer<Touch>.allocate(capacity: headerCapacity * 2)
+      let touches = FlatMemory.allocate(headerCapacity * 2, of: Touch.self)
       touches.moveInitialize(from: touchStore, count: count)
-      touchStore.deallocate()
+      FlatMemory.deallocate(touchStore)
       touchStore = touches
       headerCapacity *= 2
     }
@@ -140,10 +70,25 @@ public struct BookCache: ~Copyable {
     UnsafePointer(headers + book)
   }
 
+  /// The best prices of a book, whatever its state.
+  ///
+  /// Traps where there is no such book.
+  @inlinable public func touch(_ book: BookIndex) -> Touch {
+    precondition(book >= 0 && book < count, "no book \(book)")
+    return touchStore[book]
+  }
+
   /// The best prices of all books, whatever their state, in the order of the books.
   ///
   /// Valid until the next book is added.
-  public var touches: UnsafePointer<Touch> { UnsafePointer(touchStore) }
+  @inlinable public var touches: UnsafePointer<Touch> { UnsafePointer(touchStore) }
+
+  /// Notes something of a book beside its best prices, for whoever scans them: five bits that stay whatever becomes of the
+  /// book.
+  public mutating func setMark(_ mark: UInt8, of book: BookIndex) {
+    precondition(book >= 0 && book < count && mark < 32, "no book \(book), or no mark \(mark)")
+    touchStore[book].set(mark: mark)
+  }
 
   /// One side of a book, worst level first.
   ///
@@ -155,6 +100,16 @@ public struct BookCache: ~Copyable {
     let levelCount = Int(side == .bid ? header.pointee.bidCount : header.pointee.askCount)
     guard levelCount > 0 else { return UnsafeBufferPointer(start: nil, count: 0) }
     return UnsafeBufferPointer(start: levels + Int(start), count: levelCount)
+  }
+
+  /// Begins to bring what is known of a book apart from its levels; it will be read soon.
+  @inline(__always) package func prefetchHeader(_ book: BookIndex) { FlatMemory.prefetch(headers + book) }
+
+  /// Begins to bring the best levels of a side, which will be read soon.
+  @inline(__always) package func prefetchBest(_ side: BookSide, of book: BookIndex) {
+    let levels = self.side(side, of: book)
+    guard let base = levels.baseAddress else { return }
+    FlatMemory.prefetch(base + levels.count - 1)
   }
 
   /// The best level of a side, or nil where it is empty.
@@ -257,7 +212,7 @@ public struct BookCache: ~Copyable {
     headers[book] = BookHeader()
     headers[book].tick = tick
     headers[book].state = .closed
-    touchStore[book] = Touch()
+    touchStore[book].set(bid: 0, ask: Touch.noAsk)
   }
 
   /// Forgets a book's levels and opens it again, for a publisher that starts anew.
@@ -370,10 +325,8 @@ public struct BookCache: ~Copyable {
     let header = headers + book
     let bids = Int(header.pointee.bidCount)
     let asks = Int(header.pointee.askCount)
-    header.pointee.bestBid = bids > 0 ? levels[Int(header.pointee.bidStart) + bids - 1].price.raw : 0
-    header.pointee.bestAsk =
-      asks > 0 ? levels[Int(header.pointee.askStart) + asks - 1].price.raw : BookHeader.noAsk
-    touchStore[book].bid = header.pointee.bestBid
-    touchStore[book].ask = header.pointee.bestAsk
+    touchStore[book].set(
+      bid: bids > 0 ? levels[Int(header.pointee.bidStart) + bids - 1].price.raw : 0,
+      ask: asks > 0 ? levels[Int(header.pointee.askStart) + asks - 1].price.raw : Touch.noAsk)
   }
 }

@@ -65,7 +65,15 @@ extension Money {
 
   /// An exact sum of products in units of 10⁻¹⁶, brought to units of 10⁻⁸.
   @inlinable public init(product: Int128, rounding: Rounding) {
-    let (quotient, remainder) = product.quotientAndRemainder(dividingBy: Int128(fixedPointScale))
+    // What fits 64 bits, as most does, is divided without a call; of 128 bits one division is enough.
+    if let small = UInt64(exactly: product) {
+      let whole = small / UInt64(fixedPointScale)
+      let isRoundedUp = rounding == .up && whole * UInt64(fixedPointScale) != small
+      self.init(raw: Int64(whole) + (isRoundedUp ? 1 : 0))
+      return
+    }
+    let quotient = product / Int128(fixedPointScale)
+    let remainder = product - quotient * Int128(fixedPointScale)
     var value = Int64(quotient)
     if remainder > 0, rounding == .up { value += 1 }
     if remainder < 0, rounding == .down { value -= 1 }

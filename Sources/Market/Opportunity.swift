@@ -79,10 +79,8 @@ public enum HoldReason: UInt8, CaseIterable, Sendable, Codable {
   case belowHurdle = 0
   /// A venue of it takes no orders now (X4).
   case venueUnavailable = 1
-  /// The pair of markets was matched by title and nobody has approved it (S7).
-  case matchUnapproved = 2
-  /// A price behind it is of an earlier cycle (R4).
-  case stalePrice = 3
+  /// A price behind it has become too old while it was open; `Opportunity.staleReason` says which (R4).
+  case stalePrice = 2
 
   /// Its name in tables and on the wire of scripts.
   public var name: String { "\(self)" }

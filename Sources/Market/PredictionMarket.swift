@@ -48,8 +48,12 @@ public struct FeeSchedule: Hashable, Sendable, Codable {
   /// The fee for one share in units of 10⁻²⁴: exact for the exponent 1, rounded up for others.
   ///
   /// p · (1 − p) has 16 decimals and is ¼ at most; with rates up to 10 every product here fits 128 bits.
-  @usableFromInline func exactFeePerShare(price: Price) -> Int128 {
+  @inlinable func exactFeePerShare(price: Price) -> Int128 {
     guard rate.raw > 0, price.raw > 0, price.raw < fixedPointScale else { return 0 }
+    return exactFee(price)
+  }
+
+  @usableFromInline func exactFee(_ price: Price) -> Int128 {
     let spread = Int128(price.raw) * Int128(fixedPointScale - price.raw)
     var unit = Int128(rate.raw) * spread
     var left = exponent

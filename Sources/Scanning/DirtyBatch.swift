@@ -1,4 +1,4 @@
-internal import Market
+public import Market
 
 /// What has changed since the last scan, each place once.
 ///
@@ -30,27 +30,18 @@ final class DirtyBatch {
 
 /// Places that wait to be looked at, each once; nothing is allocated for one that fits.
 final class DirtySet: Sequence {
-  private var isDirty: UnsafeMutablePointer<Bool>
-  private var places: UnsafeMutablePointer<Int32>
-  private var capacity = 1024
+  private var isDirty = FlatArray<Bool>(filler: false)
+  private var places = FlatArray<Int32>(filler: 0)
   /// How many wait.
   private(set) var count = 0
 
-  /// Nothing waits.
-  init() {
-    isDirty = .allocate(capacity: capacity)
-    isDirty.initialize(repeating: false, count: capacity)
-    places = .allocate(capacity: capacity)
-  }
-
-  deinit {
-    isDirty.deallocate()
-    places.deallocate()
-  }
-
   /// Notes that a place waits.
   @inline(__always) func insert(_ place: Int) {
-    if place >= capacity { grow(to: place + 1) }
+    if place >= isDirty.count {
+      isDirty.grow(to: place + 1)
+      // A place waits at most once, so as many as there are places are enough.
+      places.grow(to: place + 1)
+    }
     guard !isDirty[place] else { return }
     isDirty[place] = true
     places[count] = Int32(truncatingIfNeeded: place)
@@ -58,10 +49,10 @@ final class DirtySet: Sequence {
   }
 
   /// Whether a place waits.
-  @inline(__always) func contains(_ place: Int) -> Bool { place < capacity && isDirty[place] }
+  @inline(__always) func contains(_ place: Int) -> Bool { place < isDirty.count && isDirty[place] }
 
-  /// Those that wait, in the order in which they came.
-  subscript(_ number: Int) -> Int { Int(places[number]) }
+  /// One of those that wait.
+  @inline(__always) subscript(_ number: Int) -> Int { Int(places[number]) }
 
   /// Forgets those that wait.
   func clear() {
@@ -69,7 +60,7 @@ final class DirtySet: Sequence {
     count = 0
   }
 
-  /// Walks those that wait.
+  /// Walks those that wait, in the order in which they came.
   func makeIterator() -> Iterator { Iterator(set: self) }
 
   /// One after the other; what is inserted meanwhile comes too.
@@ -82,68 +73,41 @@ final class DirtySet: Sequence {
     mutating func next() -> Int? {
       guard number < set.count else { return nil }
       number += 1
-      return set[number - 1]
+      return Int(set.places[number - 1])
     }
-  }
-
-  private func grow(to wanted: Int) {
-    let larger = Swift.max(capacity * 2, wanted)
-    let newDirty = UnsafeMutablePointer<Bool>.allocate(capacity: larger)
-    newDirty.initialize(repeating: false, count: larger)
-    newDirty.update(from: isDirty, count: capacity)
-    isDirty.deallocate()
-    isDirty = newDirty
-    // A place waits at most once, so as many as there are places are enough.
-    let newPlaces = UnsafeMutablePointer<Int32>.allocate(capacity: larger)
-    newPlaces.update(from: places, count: count)
-    places.deallocate()
-    places = newPlaces
-    capacity = larger
   }
 }
 
-/// Books that have changed, in the order in which they came; nothing is allocated for one that fits.
-final class ChangedBooks {
-  private var books: UnsafeMutablePointer<Int32>
-  private var capacity = 4096
+/// Books whose change may matter, in the order in which they came; nothing is allocated for one that fits.
+@usableFromInline final class ChangedBooks {
+  private var books = FlatArray<Int32>(filler: 0)
+  @usableFromInline var base: UnsafeMutablePointer<Int32>
+  @usableFromInline var capacity = 4096
   /// How many there are.
-  private(set) var count = 0
+  @usableFromInline var count = 0
 
   /// None.
-  init() { books = .allocate(capacity: capacity) }
-
-  deinit { books.deallocate() }
+  init() {
+    books.grow(to: capacity)
+    base = books.base
+  }
 
   /// Adds one.
-  @inline(__always) func append(_ book: BookIndex) {
+  @inlinable func append(_ book: BookIndex) {
     if count == capacity { grow() }
-    books[count] = Int32(truncatingIfNeeded: book)
+    base[count] = Int32(truncatingIfNeeded: book)
     count += 1
   }
 
   /// One of them.
-  subscript(_ number: Int) -> BookIndex { Int(books[number]) }
-
-  /// Moves those that are wanted to the front, without a branch for each.
-  /// - Returns: how many they are.
-  @inline(__always) func keep(_ isWanted: (BookIndex) -> Bool) -> Int {
-    var kept = 0
-    for number in 0..<count {
-      let book = books[number]
-      books[kept] = book
-      kept &+= isWanted(Int(book)) ? 1 : 0
-    }
-    return kept
-  }
+  subscript(_ number: Int) -> BookIndex { Int(base[number]) }
 
   /// Forgets all of them.
   func clear() { count = 0 }
 
-  private func grow() {
-    let larger = UnsafeMutablePointer<Int32>.allocate(capacity: capacity * 2)
-    larger.update(from: books, count: count)
-    books.deallocate()
-    books = larger
+  @usableFromInline func grow() {
     capacity *= 2
+    books.grow(to: capacity)
+    base = books.base
   }
 }

@@ -29,6 +29,10 @@ struct PricedSet: Equatable {
   var kind: OpportunityKind
   var quote: SetQuote
   var setValue: Money
+
+  /// No set at all.
+  static let none = PricedSet(
+    kind: .binaryBuy, quote: SetQuote(quantity: .zero, notional: .zero, fees: .zero), setValue: .zero)
 }
 
 /// A profitable set, before it has an identity over time.
@@ -55,8 +59,8 @@ public struct Find: Hashable, Sendable {
     self.legs = legs
   }
 
-  /// Whether it is this set.
-  func isSame(as set: PricedSet) -> Bool { kind == set.kind && quote == set.quote && setValue == set.setValue }
+  /// It without its place.
+  var set: PricedSet { PricedSet(kind: kind, quote: quote, setValue: setValue) }
 
   /// What remains when everything is paid.
   public var profit: Money {

@@ -13,7 +13,7 @@ struct EventRecord {
   var isOpenSet = false
 }
 
-/// A market's scan data in 16 bytes, flat.
+/// A market's scan data, flat: 64 bytes.
 struct MarketRecord {
   /// The YES book, −1 where the market has no two books.
   var yes: Int32 = -1
@@ -23,30 +23,44 @@ struct MarketRecord {
   var event: Int32 = -1
   /// Whether the market is open and takes orders.
   var isOpen = false
+  /// When it ends, in nanoseconds since 1970; `Int64.max` where the venue does not say.
+  var endsAt = Int64.max
+  /// Its fees.
+  var fees = FeeSchedule.none
 }
 
-/// What is watched in a book: one half of a cache line, all that a change of it needs to be told apart from those that
-/// cannot matter.
+/// What is known of a book apart from its prices, in 16 bytes: what a change of it concerns.
 struct BookWatch {
   /// The ask that the event's sum holds of it, at most 1.
-  var seenAsk: Int64 = fixedPointScale
+  var seenAsk = Int32(fixedPointScale)
   /// The bid that the event's sum holds of it.
-  var seenBid: Int64 = 0
-  /// The book of the market's other outcome.
-  var sibling: Int32 = -1
+  var seenBid: Int32 = 0
   /// The market, −1 where it has no two books.
   var market: Int32 = -1
-  /// The neg-risk event of which it is a leg; −1 where there is none.
-  var event: Int32 = -1
-  /// Whether it is the first outcome's.
-  var isFirst = true
-  /// Whether its market has a binary opportunity open.
-  var hasFind = false
-  /// Whether another scanner wants to hear of each change.
-  var isWatched = false
+  /// Twice the neg-risk event of which it is a leg, and one more where it is the second outcome's; −1 where there is
+  /// none.
+  var leg: Int32 = -1
 
-  /// Whether each change is worth a look, whatever the prices: 0 where it is not.
-  @inline(__always) var reasons: UInt8 { (hasFind ? 1 : 0) | (isWatched ? 1 : 0) | (event >= 0 ? 1 : 0) }
+  /// The neg-risk event of which it is a leg; below 0 where there is none.
+  @inline(__always) var event: Int { Int(leg >> 1) }
+}
+
+/// Why each change of a book is worth a look, whatever the prices: the bits of `Touch.mark`.
+@usableFromInline struct BookMark: OptionSet, Sendable {
+  @usableFromInline let rawValue: UInt8
+
+  @usableFromInline init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  /// Its market has a binary opportunity open.
+  static let hasFind = BookMark(rawValue: 1)
+  /// Another scanner wants to hear of each change.
+  static let isWatched = BookMark(rawValue: 2)
+  /// It is a leg of a neg-risk event, whose sums follow it.
+  static let isLeg = BookMark(rawValue: 4)
+  /// The book of its market's other outcome is not its neighbour, as it is elsewhere: 2n and 2n + 1.
+  static let isApart = BookMark(rawValue: 8)
+  /// The bits of any of them.
+  @inlinable static var all: UInt8 { 15 }
 }
 
 /// The sums of the best prices over all outcomes of a neg-risk event.
@@ -80,10 +94,6 @@ final class MarketIndex {
   private(set) var watches = FlatArray<BookWatch>(filler: BookWatch())
   /// By the event's place.
   private(set) var sums = FlatArray<EventSums>(filler: EventSums())
-  /// The fees of each market.
-  private(set) var fees: [FeeSchedule] = []
-  /// When each market ends, in nanoseconds since 1970; `Int64.max` where the venue does not say.
-  private(set) var endsAt: [Int64] = []
   /// All events.
   private(set) var events: [EventRecord] = []
   /// The events in which exactly one outcome pays.
@@ -91,6 +101,10 @@ final class MarketIndex {
   private var eventPlace: [String: Int] = [:]
   /// How often the full scan found sums that were not what the books say: must stay 0.
   private(set) var driftedSumCount: UInt64 = 0
+  private let feed: BookFeed
+
+  /// An index of a feed's markets.
+  init(feed: BookFeed) { self.feed = feed }
 
   /// How many markets there are.
   var marketCount: Int { markets.count }
@@ -100,49 +114,68 @@ final class MarketIndex {
     book < watches.count ? Int(watches[book].market) : -1
   }
 
+  /// The book of the other outcome of a book's market, which has two.
+  @inline(__always) func sibling(of book: BookIndex) -> BookIndex {
+    let market = markets[Int(watches[book].market)]
+    return Int(market.yes) == book ? Int(market.no) : Int(market.yes)
+  }
+
+  /// Begins to bring the sums that a changed book concerns; its own record is here already.
+  @inline(__always) func prefetchSums(of book: BookIndex) {
+    guard book < watches.count, watches[book].leg >= 0 else { return }
+    sums.prefetch(watches[book].event)
+  }
+
+  /// Whether a scanner wants to hear of each change of a book.
+  func isWatched(_ book: BookIndex) -> Bool { marks(of: book).contains(.isWatched) }
+
   /// Notes whether a market has a binary opportunity open.
   func setHasFind(_ value: Bool, market place: Int) {
-    guard markets[place].yes >= 0 else { return }
-    watches[Int(markets[place].yes)].hasFind = value
-    watches[Int(markets[place].no)].hasFind = value
+    let market = markets[place]
+    guard market.yes >= 0, marks(of: Int(market.yes)).contains(.hasFind) != value else { return }
+    set(.hasFind, value, Int(market.yes))
+    set(.hasFind, value, Int(market.no))
   }
 
   /// Notes whether an event has an opportunity open.
   func setHasFind(_ value: Bool, event place: Int) { sums[place].hasFind = value }
 
   /// Notes whether a scanner wants to hear of each change of a book.
-  func setWatched(_ value: Bool, _ book: BookIndex) {
-    if book < watches.count { watches[book].isWatched = value }
+  func setWatched(_ value: Bool, _ book: BookIndex) { set(.isWatched, value, book) }
+
+  private func marks(of book: BookIndex) -> BookMark { BookMark(rawValue: feed.cache.touch(book).mark) }
+
+  private func set(_ mark: BookMark, _ value: Bool, _ book: BookIndex) {
+    let marks = marks(of: book)
+    feed.cache.setMark((value ? marks.union(mark) : marks.subtracting(mark)).rawValue, of: book)
+  }
+
+  private func setLeg(of event: Int?, outcome: Int, _ book: BookIndex) {
+    watches[book].leg = Int32(event.map { $0 * 2 + outcome } ?? -1)
+    set(.isLeg, event != nil, book)
   }
 
   /// Takes a market that is new or has changed.
   ///
-  /// - Parameters:
-  ///   - place: its place in the feed.
-  ///   - feed: the feed.
+  /// - Parameter place: its place in the feed.
   /// - Returns: the event that it has left, where the venue has moved it to another one.
-  func update(_ place: Int, from feed: BookFeed) -> Int? {
+  func update(_ place: Int) -> Int? {
     let market = feed.markets[place]
     let books = feed.marketBooks[place]
     markets.grow(to: place + 1)
-    while fees.count <= place {
-      fees.append(.none)
-      endsAt.append(Int64.max)
-    }
     let event = eventNumber(market)
-    let left = leave(place, for: event, feed)
+    let left = leave(place, for: event)
     markets[place].event = Int32(event)
     markets[place].isOpen = !market.isClosed && market.isAcceptingOrders && !market.isPlaceholder
-    fees[place] = market.fees
-    endsAt[place] = market.endsAt?.nanoseconds ?? Int64.max
+    markets[place].fees = market.fees
+    markets[place].endsAt = market.endsAt?.nanoseconds ?? Int64.max
     if books.count == 2 {
       markets[place].yes = Int32(books[0])
       markets[place].no = Int32(books[1])
-      for outcome in 0..<2 {
-        watches.grow(to: books[outcome] + 1)
-        watches[books[outcome]].market = Int32(place)
-        watches[books[outcome]].sibling = Int32(books[1 - outcome])
-        watches[books[outcome]].isFirst = outcome == 0
+      for book in books {
+        watches.grow(to: book + 1)
+        watches[book].market = Int32(place)
+        set(.isApart, books[0] ^ 1 != books[1], book)
       }
     }
     if !events[event].markets.contains(place) { events[event].markets.append(place) }
@@ -153,7 +186,7 @@ final class MarketIndex {
       events[event].isNegRisk = true
       negRiskEvents.append(event)
     }
-    if events[event].isNegRisk { addUp(event, feed) }
+    if events[event].isNegRisk { addUp(event) }
     return left
   }
 
@@ -168,12 +201,15 @@ final class MarketIndex {
   }
 
   /// A market that the venue has moved to another event is no outcome of the old one.
-  private func leave(_ place: Int, for event: Int, _ feed: BookFeed) -> Int? {
+  private func leave(_ place: Int, for event: Int) -> Int? {
     let old = Int(markets[place].event)
     guard old >= 0, old != event else { return nil }
     events[old].markets.removeAll { $0 == place }
-    for book in [markets[place].yes, markets[place].no] where book >= 0 { watches[Int(book)].event = -1 }
-    if events[old].isNegRisk { addUp(old, feed) }
+    if markets[place].yes >= 0 {
+      setLeg(of: nil, outcome: 0, Int(markets[place].yes))
+      setLeg(of: nil, outcome: 1, Int(markets[place].no))
+    }
+    if events[old].isNegRisk { addUp(old) }
     return old
   }
 
@@ -181,90 +217,51 @@ final class MarketIndex {
   static func isLost(_ market: PredictionMarket) -> Bool { market.isClosed && market.winner == 1 }
 
   /// Adds an event's sums up anew from the books.
-  func addUp(_ event: Int, _ feed: BookFeed) {
+  func addUp(_ event: Int) {
     var new = EventSums()
     new.hasFind = sums[event].hasFind
-    let touches = feed.cache.touches
     for place in events[event].markets {
       let record = markets[place]
       guard record.yes >= 0 else { continue }
       let isLeg = record.isOpen || !MarketIndex.isLost(feed.markets[place])
-      for book in [Int(record.yes), Int(record.no)] {
-        watches[book].event = isLeg ? Int32(event) : -1
-        watches[book].seenAsk = min(touches[book].ask, fixedPointScale)
-        watches[book].seenBid = touches[book].bid
+      for (outcome, book) in [Int(record.yes), Int(record.no)].enumerated() {
+        setLeg(of: isLeg ? event : nil, outcome: outcome, book)
+        let touch = feed.cache.touch(book)
+        watches[book].seenAsk = Int32(min(touch.ask, fixedPointScale))
+        watches[book].seenBid = Int32(touch.bid)
       }
       guard isLeg else { continue }
       new.legs += 1
-      new.asks += watches[Int(record.yes)].seenAsk
-      new.bids += watches[Int(record.yes)].seenBid
-      new.noGain += fixedPointScale - watches[Int(record.no)].seenAsk
+      new.asks += Int64(watches[Int(record.yes)].seenAsk)
+      new.bids += Int64(watches[Int(record.yes)].seenBid)
+      new.noGain += fixedPointScale - Int64(watches[Int(record.no)].seenAsk)
     }
     sums[event] = new
   }
 
   /// Adds an event's sums up anew, and counts where they were wrong.
-  func verify(_ event: Int, _ feed: BookFeed) {
+  func verify(_ event: Int) {
     let old = sums[event]
-    addUp(event, feed)
+    addUp(event)
     let new = sums[event]
     if (old.asks, old.bids, old.noGain, old.legs) != (new.asks, new.bids, new.noGain, new.legs) { driftedSumCount += 1 }
   }
 
-  /// Takes the difference that a changed book makes for its event.
+  /// Takes the difference that a changed leg makes for its event.
   /// - Returns: whether the event's best prices are worth a look.
-  @inline(__always) func touch(_ watch: UnsafeMutablePointer<BookWatch>, _ touch: Touch) -> Bool {
-    let event = sums.base + Int(watch.pointee.event)
+  @inline(__always) func follow(_ book: BookIndex, _ touch: Touch) -> Bool {
+    let watch = watches.base + book
+    let event = sums.base + watch.pointee.event
     let ask = min(touch.ask, fixedPointScale)
-    if watch.pointee.isFirst {
-      event.pointee.asks += ask - watch.pointee.seenAsk
-      event.pointee.bids += touch.bid - watch.pointee.seenBid
-      watch.pointee.seenBid = touch.bid
+    let askChange = ask - Int64(watch.pointee.seenAsk)
+    if watch.pointee.leg & 1 == 0 {
+      event.pointee.asks += askChange
+      event.pointee.bids += touch.bid - Int64(watch.pointee.seenBid)
+      watch.pointee.seenBid = Int32(truncatingIfNeeded: touch.bid)
     } else {
-      event.pointee.noGain += watch.pointee.seenAsk - ask
+      event.pointee.noGain -= askChange
     }
-    watch.pointee.seenAsk = ask
+    watch.pointee.seenAsk = Int32(truncatingIfNeeded: ask)
     return event.pointee.isCandidate
-  }
-}
-
-/// An array in memory of its own that only grows: an element is read and changed in place, without checks of who else
-/// looks at the array.
-struct FlatArray<Element>: ~Copyable {
-  private(set) var base: UnsafeMutablePointer<Element>
-  private(set) var count = 0
-  private var capacity = 64
-  private let filler: Element
-
-  /// Nothing; new elements are `filler`.
-  init(filler: Element) {
-    self.filler = filler
-    base = .allocate(capacity: capacity)
-  }
-
-  deinit {
-    base.deinitialize(count: count)
-    base.deallocate()
-  }
-
-  /// Makes room for so many elements.
-  mutating func grow(to wanted: Int) {
-    guard wanted > count else { return }
-    if wanted > capacity {
-      let larger = max(capacity * 2, wanted)
-      let memory = UnsafeMutablePointer<Element>.allocate(capacity: larger)
-      memory.moveInitialize(from: base, count: count)
-      base.deallocate()
-      base = memory
-      capacity = larger
-    }
-    (base + count).initialize(repeating: filler, count: wanted - count)
-    count = wanted
-  }
-
-  /// An element; the caller knows that it is there.
-  subscript(_ place: Int) -> Element {
-    @inline(__always) get { base[place] }
-    @inline(__always) nonmutating _modify { yield &base[place] }
   }
 }

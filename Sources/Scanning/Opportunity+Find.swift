@@ -8,19 +8,18 @@ extension Scanner {
     legs.reserveCapacity(find.legs.count)
     var venueTime = Timestamp(nanoseconds: 0)
     for leg in find.legs {
-      let market = feed.markets[leg.market]
       let quote = LegQuote(side(of: leg, find), quantity: find.quote.quantity, rounding: find.kind.isSell ? .down : .up)
       venueTime = max(venueTime, feed.cache.header(leg.book).venueTime)
       legs.append(
         Leg(
-          instrument: InstrumentID(venue: market.venue, symbol: market.outcomes[leg.outcome].token),
-          marketID: market.id, side: find.kind.isSell ? .sell : .buy, limit: quote.worst,
+          instrument: feed.instrument(ofMarket: leg.market, outcome: leg.outcome),
+          marketID: feed.markets[leg.market].id, side: find.kind.isSell ? .sell : .buy, limit: quote.worst,
           quantity: find.quote.quantity, notional: quote.notional, fee: quote.fee))
     }
     var opportunity = Opportunity(
       id: id, state: state, kind: find.kind, eventID: feed.markets[find.legs[0].market].eventID, legs: legs,
       payout: find.payout, cost: find.cost, foundAt: foundAt, updatedAt: now, venueTime: venueTime)
-    opportunity.score = Scoring(options: options).score(facts(find, legs), find)
+    opportunity.score = scoring.score(facts(find, legs), find)
     opportunity.probability = find.probability
     opportunity.endsAt = endsAt(find)
     opportunity.hold = hold(find, opportunity.score)
@@ -30,12 +29,12 @@ extension Scanner {
   }
 
   private func side(of leg: FindLeg, _ find: Find) -> SetLeg {
-    SetLeg(levels: feed.cache.side(find.kind.isSell ? .bid : .ask, of: leg.book), fees: index.fees[leg.market])
+    SetLeg(levels: feed.cache.side(find.kind.isSell ? .bid : .ask, of: leg.book), fees: index.markets[leg.market].fees)
   }
 
   /// The end of the market that ends last; nil where a venue does not say it of one of them.
   private func endsAt(_ find: Find) -> Timestamp? {
-    let last = find.legs.map { index.endsAt[$0.market] }.max() ?? Int64.max
+    let last = find.legs.map { index.markets[$0.market].endsAt }.max() ?? Int64.max
     return last == Int64.max ? nil : Timestamp(nanoseconds: last)
   }
 

@@ -3,11 +3,25 @@ public import Market
 /// Which opportunities are open, so that each is told once when it opens, when it changes and when it is gone.
 public final class OpportunityBoard {
   private struct Entry {
+    var place: FindPlace
     var find: Find
     var opportunity: Opportunity
   }
 
-  private var entries: [FindPlace: Entry] = [:]
+  /// Where the entry of each place of one strategy stands; −1 where nothing is open.
+  private final class Slots {
+    var ofNumber = FlatArray<Int32>(filler: -1)
+  }
+
+  /// What is open; nil where a slot is free.
+  private var entries: [Entry?] = []
+  private var freeSlots: [Int] = []
+  /// By the strategy's code.
+  private let slots = Strategy.allCases.map { _ in Slots() }
+  /// The set of each slot, apart from all else: most scans find what is open already.
+  private var told = FlatArray<PricedSet>(filler: .none)
+  /// How many are open.
+  public private(set) var openCount = 0
   private var nextCount: UInt64 = 1
   private let epoch: UInt64
   /// What has not been published yet, in order.
@@ -30,40 +44,84 @@ public final class OpportunityBoard {
     self.closedMax = closedMax
   }
 
+  /// Where the entry of a place stands; −1 where nothing is open there.
+  @inline(__always) private func slot(_ place: FindPlace) -> Int {
+    let slots = slots[Int(place.strategy.code)]
+    return place.number < slots.ofNumber.count ? Int(slots.ofNumber[place.number]) : -1
+  }
+
   /// Whether the open opportunity is this very set, so that there is nothing to tell.
   func holds(_ place: FindPlace, _ set: PricedSet) -> Bool {
-    guard let slot = entries.index(forKey: place) else { return false }
-    return entries.values[slot].find.isSame(as: set)
+    let slot = slot(place)
+    return slot >= 0 && told[slot] == set
   }
 
   /// Takes what a scan found, or that it found nothing.
   func update(_ place: FindPlace, _ find: Find?, _ engine: Scanner) {
-    let known = entries[place]
-    if let known, let find, known.find.kind == find.kind, known.find.legs == find.legs {
-      guard known.find != find else { return }
-      tell(
-        place, find,
-        engine.opportunity(find, id: known.opportunity.id, state: .changed, foundAt: known.opportunity.foundAt))
-      return
+    let slot = slot(place)
+    if slot >= 0, let known = entries[slot] {
+      if let find, known.find.kind == find.kind, known.find.legs == find.legs {
+        guard known.find != find || known.opportunity.hold == .stalePrice else { return }
+        let opportunity = known.opportunity
+        return tell(
+          Entry(
+            place: place, find: find,
+            opportunity: engine.opportunity(
+              find, id: opportunity.id, state: .changed, foundAt: opportunity.foundAt)), slot)
+      }
+      close(known, slot, engine.now)
     }
-    if let known { close(place, known, engine.now) }
     guard let find else { return }
     let id = epoch << 32 | nextCount
     nextCount += 1
     openedCount += 1
-    tell(place, find, engine.opportunity(find, id: id, state: .opened, foundAt: engine.now))
+    let opportunity = engine.opportunity(find, id: id, state: .opened, foundAt: engine.now)
+    tell(Entry(place: place, find: find, opportunity: opportunity), takeSlot(place))
   }
 
-  private func tell(_ place: FindPlace, _ find: Find, _ opportunity: Opportunity) {
-    entries[place] = Entry(find: find, opportunity: opportunity)
-    pending.append(opportunity)
+  /// Holds what is open in a place, because a price behind it has become too old: it may be good, and nobody knows.
+  ///
+  /// - Parameters:
+  ///   - place: where.
+  ///   - reason: which price, and how old it is.
+  ///   - now: the time of day.
+  func holdAsStale(_ place: FindPlace, _ reason: String, now: Timestamp) {
+    let slot = slot(place)
+    guard slot >= 0, var entry = entries[slot], entry.opportunity.hold != .stalePrice else { return }
+    entry.opportunity.hold = .stalePrice
+    entry.opportunity.staleReason = reason
+    entry.opportunity.state = .changed
+    entry.opportunity.updatedAt = now
+    tell(entry, slot)
+    // The same set with a fresh price is news.
+    told[slot] = .none
   }
 
-  private func close(_ place: FindPlace, _ entry: Entry, _ now: Timestamp) {
+  private func takeSlot(_ place: FindPlace) -> Int {
+    let slot = freeSlots.popLast() ?? entries.count
+    if slot == entries.count { entries.append(nil) }
+    told.grow(to: entries.count)
+    let slots = slots[Int(place.strategy.code)]
+    slots.ofNumber.grow(to: place.number + 1)
+    slots.ofNumber[place.number] = Int32(slot)
+    openCount += 1
+    return slot
+  }
+
+  private func tell(_ entry: Entry, _ slot: Int) {
+    pending.append(entry.opportunity)
+    told[slot] = entry.find.set
+    entries[slot] = entry
+  }
+
+  private func close(_ entry: Entry, _ slot: Int, _ now: Timestamp) {
     var gone = entry.opportunity
     gone.state = .closed
     gone.updatedAt = now
-    entries[place] = nil
+    entries[slot] = nil
+    freeSlots.append(slot)
+    slots[Int(entry.place.strategy.code)].ofNumber[entry.place.number] = -1
+    openCount -= 1
     pending.append(gone)
     closed.append(gone)
     if closed.count > closedMax * 2 { closed.removeFirst(closed.count - closedMax) }
@@ -72,24 +130,21 @@ public final class OpportunityBoard {
 
   /// Tells those again whose hold has changed.
   func refresh(_ engine: Scanner) {
-    for (place, entry) in entries {
+    for slot in entries.indices {
+      guard var entry = entries[slot], entry.opportunity.hold != .stalePrice else { continue }
       let hold = engine.hold(entry.find, entry.opportunity.score)
       guard hold != entry.opportunity.hold else { continue }
-      var changed = entry.opportunity
-      changed.hold = hold
-      changed.state = .changed
-      changed.updatedAt = engine.now
-      tell(place, entry.find, changed)
+      entry.opportunity.hold = hold
+      entry.opportunity.state = .changed
+      entry.opportunity.updatedAt = engine.now
+      tell(entry, slot)
     }
   }
 
   /// The open opportunities, the best score first; equal ones in the order in which they were found.
   public var openOpportunities: [Opportunity] {
-    entries.values.map(\.opportunity).sorted(by: Opportunity.ranksBefore)
+    entries.compactMap { $0?.opportunity }.sorted(by: Opportunity.ranksBefore)
   }
-
-  /// How many are open.
-  public var openCount: Int { entries.count }
 
   /// Hands over what waits to be published.
   public func drain(_ body: (Opportunity) -> Void) {

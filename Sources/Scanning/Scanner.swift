@@ -15,8 +15,11 @@ public final class Scanner {
   public let board: OpportunityBoard
   /// What was left out, by reason.
   public private(set) var skips = SkipCounts()
+  /// How many changes of books came.
+  @usableFromInline var changeCount: UInt64 = 0
+  private var placeCount: UInt64 = 0
   /// How many changes and places were looked at.
-  public private(set) var scannedCount: UInt64 = 0
+  public var scannedCount: UInt64 { changeCount &+ placeCount }
   /// When the present scan began.
   public private(set) var now = Timestamp(nanoseconds: 0)
 
@@ -26,7 +29,8 @@ public final class Scanner {
   /// How many pairs have both markets here and may be traded, and how many were withdrawn.
   public var pairCounts: (active: Int, withdrawn: Int) { (crossPlatform.activeCount, crossPlatform.withdrawnCount) }
 
-  let index = MarketIndex()
+  let index: MarketIndex
+  let scoring: Scoring
   /// The trades of each book.
   private(set) var activity: TradeActivity
   /// What coins cost, and how much that moves.
@@ -37,15 +41,17 @@ public final class Scanner {
   /// Venues that take no orders now (X4).
   private var closedVenues: Set<Venue> = []
   private let batch = DirtyBatch()
-  /// Books that have changed since the last scan, in the order in which they came.
-  private let changes = ChangedBooks()
+  /// Books whose change since the last scan may matter, in the order in which they came.
+  @usableFromInline let changes = ChangedBooks()
   private lazy var scanners = Scanners.all(of: self)
 
   /// A scanner of a feed.
   public init(feed: BookFeed, options: ScannerOptions, board: OpportunityBoard) {
     self.feed = feed
+    index = MarketIndex(feed: feed)
     self.options = options
     self.board = board
+    scoring = Scoring(options: options)
     activity = TradeActivity(windowNanoseconds: options.activityWindowNanoseconds)
     spot = SpotBoard(options: options)
   }
@@ -54,53 +60,52 @@ public final class Scanner {
 
   /// Takes a market that is new or has changed; its finds are looked at again.
   public func marketChanged(_ place: Int) {
-    if let left = index.update(place, from: feed) { batch.events.insert(left) }
+    if let left = index.update(place) { batch.events.insert(left) }
     for scanner in scanners { scanner.marketChanged(place, self) }
     batch.markets.insert(place)
     batch.events.insert(Int(index.markets[place].event))
-    for book in feed.marketBooks[place] where book < index.watches.count && index.watches[book].isWatched {
-      batch.books.insert(book)
-    }
+    for book in feed.marketBooks[place] where index.isWatched(book) { batch.books.insert(book) }
   }
 
-  /// Takes a book that has changed; the next scan looks at it.
-  @inline(__always) public func bookChanged(_ book: BookIndex) { changes.append(book) }
-
-  /// Tells which of the changed books are worth a look: two comparisons for each.
+  /// Takes a book that has changed, when the feed has it; the next scan looks at it.
   ///
-  /// Each needs two places of memory that nobody has looked at lately. A loop without branches has many of them under way
-  /// at once; one book after the other would wait for each.
-  private func sift() {
-    guard changes.count > 0 else { return }
-    scannedCount &+= UInt64(changes.count)
-    let known = index.watches.count
-    let watches = index.watches.base
+  /// Most changes cannot matter, which its best prices and its neighbour's tell by one comparison.
+  @inlinable public func bookChanged(_ book: BookIndex) {
+    changeCount &+= 1
     let touches = feed.cache.touches
-    let kept = changes.keep { book in
-      guard book < known else { return false }
-      let watch = watches + book
-      let touch = touches[book]
-      let other = touches[max(0, Int(watch.pointee.sibling))]
-      let isLow = touch.ask &+ other.ask < fixedPointScale
-      let isHigh = touch.bid &+ other.bid > fixedPointScale
-      let reasons = (isLow ? 1 : 0) | (isHigh ? 1 : 0) | watch.pointee.reasons
-      return reasons != 0 && watch.pointee.market >= 0
+    let neighbour = touches[min(book ^ 1, feed.cache.count &- 1)]
+    if touches[book].reasons(with: neighbour, marks: BookMark.all) != 0 { changes.append(book) }
+  }
+
+  /// Puts changed books where the scanners see them; what is known of each is brought some books ahead.
+  private func sift() {
+    let count = changes.count
+    guard count > 0 else { return }
+    let known = index.watches.count
+    for number in 0..<min(count, 16) { index.watches.prefetch(min(changes[number], known)) }
+    for number in 0..<count {
+      if number + 16 < count { index.watches.prefetch(min(changes[number + 16], known)) }
+      if number + 8 < count { index.prefetchSums(of: changes[number + 8]) }
+      mark(changes[number])
     }
-    for number in 0..<kept { mark(changes[number]) }
     changes.clear()
   }
 
   /// Puts a changed book where the scanners see it.
-  private func mark(_ book: BookIndex) {
-    let watch = index.watches.base + book
-    let touches = feed.cache.touches
-    let touch = touches[book]
-    let other = touches[Int(watch.pointee.sibling)]
-    if touch.ask + other.ask < fixedPointScale || touch.bid + other.bid > fixedPointScale || watch.pointee.hasFind {
-      batch.markets.insert(Int(watch.pointee.market))
+  @inline(__always) private func mark(_ book: BookIndex) {
+    let market = index.market(of: book)
+    guard market >= 0 else { return }
+    let touch = feed.cache.touches[book]
+    let marks = BookMark(rawValue: touch.mark)
+    let sibling = marks.contains(.isApart) ? index.sibling(of: book) : book ^ 1
+    if marks.contains(.hasFind) || touch.pays(with: feed.cache.touches[sibling]) {
+      index.markets.prefetch(market)
+      feed.cache.prefetchHeader(book)
+      feed.cache.prefetchHeader(sibling)
+      batch.markets.insert(market)
     }
-    if watch.pointee.event >= 0, index.touch(watch, touch) { batch.events.insert(Int(watch.pointee.event)) }
-    if watch.pointee.isWatched { batch.books.insert(book) }
+    if marks.contains(.isLeg), index.follow(book, touch) { batch.events.insert(index.watches[book].event) }
+    if marks.contains(.isWatched) { batch.books.insert(book) }
   }
 
   /// Takes a trade: what was too good to be true without one is looked at again, and it may be a spike.
@@ -163,7 +168,7 @@ public final class Scanner {
 
   func count(_ reason: SkipReason) { skips.count(reason) }
 
-  func countScanned(_ places: Int) { scannedCount &+= UInt64(places) }
+  func countScanned(_ places: Int) { placeCount &+= UInt64(places) }
 
   func skip<Result>(_ reason: SkipReason) -> Result? {
     skips.count(reason)
@@ -177,7 +182,7 @@ public final class Scanner {
 
   /// Whether the market takes orders now and has not ended.
   @inline(__always) func isTradable(_ market: Int) -> Bool {
-    index.markets[market].isOpen && index.endsAt[market] > now.nanoseconds
+    index.markets[market].isOpen && index.markets[market].endsAt > now.nanoseconds
   }
 
   /// Whether a book is live and was confirmed lately; where it is not, the reason is counted.
@@ -194,6 +199,22 @@ public final class Scanner {
     return true
   }
 
+  /// Begins to bring what is known of a market's books, which will be looked at soon.
+  @inline(__always) func prefetchHeaders(ofMarket place: Int) {
+    let market = index.markets[place]
+    guard market.yes >= 0 else { return }
+    feed.cache.prefetchHeader(Int(market.yes))
+    feed.cache.prefetchHeader(Int(market.no))
+  }
+
+  /// Begins to bring the best levels of a market's books, of which all else is here.
+  @inline(__always) func prefetchLevels(ofMarket place: Int) {
+    let market = index.markets[place]
+    guard market.yes >= 0 else { return }
+    feed.cache.prefetchBest(.ask, of: Int(market.yes))
+    feed.cache.prefetchBest(.ask, of: Int(market.no))
+  }
+
   /// Calls `body` with the books, sides and fees of legs, on the stack.
   func withLegs<Result>(
     _ count: Int, side: BookSide, _ leg: (Int) -> FindLeg,
@@ -201,11 +222,14 @@ public final class Scanner {
   ) -> Result {
     withUnsafeTemporaryAllocation(of: BookIndex.self, capacity: count) { books in
       withUnsafeTemporaryAllocation(of: SetLeg.self, capacity: count) { sides in
+        // Of many legs all are under way from memory at once: first what is known of each, then its best level.
+        for number in 0..<count where count > 2 { feed.cache.prefetchHeader(leg(number).book) }
         for number in 0..<count {
           let leg = leg(number)
           books.initializeElement(at: number, to: leg.book)
           sides.initializeElement(
-            at: number, to: SetLeg(levels: feed.cache.side(side, of: leg.book), fees: index.fees[leg.market]))
+            at: number, to: SetLeg(levels: feed.cache.side(side, of: leg.book), fees: index.markets[leg.market].fees))
+          if count > 2 { feed.cache.prefetchBest(side, of: leg.book) }
         }
         return body(UnsafeBufferPointer(books), UnsafeBufferPointer(sides))
       }

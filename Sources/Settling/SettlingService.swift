@@ -308,10 +308,10 @@ public final class SettlingService {
 
   private func quote(_ instrument: InstrumentID) -> Quote {
     guard let book = feed.bookPlace(instrument) else { return Quote(bid: nil, ask: nil) }
-    let header = feed.cache.header(book)
+    let touch = feed.cache.touch(book)
     return Quote(
-      bid: header.bestBid > 0 ? Price(raw: header.bestBid) : nil,
-      ask: header.bestAsk < BookHeader.noAsk ? Price(raw: header.bestAsk) : nil)
+      bid: touch.bid > 0 ? Price(raw: touch.bid) : nil,
+      ask: touch.ask < Touch.noAsk ? Price(raw: touch.ask) : nil)
   }
 
   private func completeSets() -> [CompleteSet] {

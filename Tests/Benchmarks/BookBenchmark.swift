@@ -50,8 +50,8 @@ enum BookBenchmark {
         let result = cache.apply(
           book, side: delta.side == 1 ? .bid : .ask, price: Price(raw: Int64(delta.tick) * tick),
           quantity: Quantity(raw: delta.size * 100), venueTime: time, receivedAt: time)
-        let header = cache.headerUnchecked(book)
-        sum &+= header.pointee.bestBid &* 3 &+ header.pointee.bestAsk &+ Int64(result.rawValue)
+        let touch = cache.touches[book]
+        sum &+= touch.bid &* 3 &+ touch.ask &+ Int64(result.rawValue)
       }
     }
     precondition(sum != 0)

@@ -77,6 +77,18 @@ final class Pipeline {
       }, seconds: seconds)
   }
 
+  /// Serves the venue until both processes have done what their start has left to do, or a time is over.
+  func settle(seconds: Double = 30) {
+    var used = processorNanoseconds(ingestor.pid) + processorNanoseconds(scanner.pid)
+    let end = SystemClock.monotonicNanoseconds + Int64(seconds * 1e9)
+    while SystemClock.monotonicNanoseconds < end {
+      venue.serve(milliseconds: 500)
+      let now = processorNanoseconds(ingestor.pid) + processorNanoseconds(scanner.pid)
+      if now - used < 10_000_000 { return }
+      used = now
+    }
+  }
+
   /// Drops every stream at once, and waits until the ingestor has every book again from the stream.
   /// - Returns: milliseconds, and the share of them in which the ingestor had nothing to do; nil where it did not happen.
   func resynchronise() throws(BusError) -> (milliseconds: Double, idle: Double)? {

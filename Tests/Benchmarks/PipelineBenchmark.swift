@@ -65,6 +65,7 @@ enum PipelineBenchmark {
   private static func latencies(_ bench: Bench, _ pipeline: Pipeline) throws -> [Figure] {
     let feed = try Feed(pipeline)
     defer { feed.stop() }
+    pipeline.settle()
     tightTimers()
     _ = try feed.send(count: 500, rate: 2000, burst: 1)
     var ours = [[[Double]]](repeating: [[], []], count: paces.count)

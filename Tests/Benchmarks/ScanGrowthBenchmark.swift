@@ -42,7 +42,7 @@ enum ScanGrowthBenchmark {
 /// Markets with one level a side and no arbitrage, and the changes of a day in the same 20,000 books.
 private final class GrownWorld {
   let scanner: Scanner
-  let changed: [BookIndex]
+  let changed: [Int32]
   let marketCount: Int
   private let now = SystemClock.now
 
@@ -64,7 +64,7 @@ private final class GrownWorld {
     }
     let distinct = 10_000
     var random = Seeded(9)
-    changed = (0..<1 << 16).map { _ in (random.integer(0..<distinct) * (markets / distinct)) * 2 }
+    changed = (0..<1 << 16).map { _ in Int32((random.integer(0..<distinct) * (markets / distinct)) * 2) }
     scanner.scanAll(now: now)
   }
 
@@ -78,10 +78,5 @@ private final class GrownWorld {
     }
   }
 
-  func pass() {
-    for (number, book) in changed.enumerated() {
-      scanner.bookChanged(book)
-      if number % ScanBenchmark.batchCount == ScanBenchmark.batchCount - 1 { scanner.scanDirty(now: now) }
-    }
-  }
+  func pass() { ScanBenchmark.scan(changed, scanner, now) }
 }

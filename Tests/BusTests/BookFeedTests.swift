@@ -90,7 +90,7 @@ private final class Source {
   }
 
   private func bestBid(_ token: String) -> Int64? {
-    feed.bookPlace(InstrumentID(venue: .polymarket, symbol: token)).map { feed.cache.header($0).bestBid / 1_000_000 }
+    feed.bookPlace(InstrumentID(venue: .polymarket, symbol: token)).map { feed.cache.touch($0).bid / 1_000_000 }
   }
 
   @Test func `a late feed gets every book from the publisher's memory`() throws {

@@ -124,7 +124,7 @@ private final class Shard {
   private var state: BookState? {
     feed.bookPlace(InstrumentID(venue: .polymarket, symbol: "yes")).map { feed.cache.header($0).state }
   }
-  private var bid: Int64 { feed.cache.header(place).bestBid / 1_000_000 }
+  private var bid: Int64 { feed.cache.touch(place).bid / 1_000_000 }
 
   @Test func `a newer whole book takes over, and the old owner is passed over`() throws {
     new.announce(term: 2)

@@ -14,7 +14,7 @@ import Venues
   /// What must hold of each book at each moment.
   private static func broken(_ cache: borrowing BookCache) -> String? {
     for book in 0..<cache.count {
-      let header = cache.header(book)
+      let touch = cache.touch(book)
       let bids = cache.side(.bid, of: book)
       let asks = cache.side(.ask, of: book)
       for (worse, better) in zip(bids, bids.dropFirst()) where worse.price >= better.price { return "bids of \(book)" }
@@ -22,11 +22,11 @@ import Venues
       for level in Array(bids) + Array(asks) {
         guard level.quantity.raw > 0, level.price.raw > 0, level.price < .one else { return "a level of \(book)" }
       }
-      guard header.bestBid == bids.last?.price.raw ?? 0, header.bestAsk == asks.last?.price.raw ?? BookHeader.noAsk
+      guard touch.bid == bids.last?.price.raw ?? 0, touch.ask == asks.last?.price.raw ?? Touch.noAsk
       else {
         return "the touch of \(book)"
       }
-      if header.state == .live, header.bestBid >= header.bestAsk { return "\(book) is live and crossed" }
+      if cache.header(book).state == .live, touch.bid >= touch.ask { return "\(book) is live and crossed" }
     }
     return nil
   }

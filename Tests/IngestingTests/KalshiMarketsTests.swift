@@ -61,8 +61,9 @@ private final class Desk {
   /// Best bid, best ask and state of an outcome's book, in cents.
   func book(_ ticker: String, _ outcome: KalshiOutcome) throws -> (bid: Int64, ask: Int64, state: BookState) {
     let place = try #require(markets.ownedPlace(of: ticker))
-    let header = markets.cache.header(markets.entries[place].books[outcome == .yes ? 0 : 1])
-    return (header.bestBid / 1_000_000, header.bestAsk / 1_000_000, header.state)
+    let book = markets.entries[place].books[outcome == .yes ? 0 : 1]
+    let touch = markets.cache.touch(book)
+    return (touch.bid / 1_000_000, touch.ask / 1_000_000, markets.cache.header(book).state)
   }
 }
 

@@ -31,8 +31,7 @@ private final class KalshiListener {
 
   func best(_ token: String) -> (state: BookState, bid: Int64, ask: Int64)? {
     feed.bookPlace(InstrumentID(venue: .kalshi, symbol: token)).map {
-      let header = feed.cache.header($0)
-      return (header.state, header.bestBid, header.bestAsk)
+      (feed.cache.header($0).state, feed.cache.touch($0).bid, feed.cache.touch($0).ask)
     }
   }
 }

@@ -73,7 +73,7 @@ private final class Desk {
   }
 
   func state(_ book: BookIndex) -> BookState { books.cache.header(book).state }
-  func bestBid(_ book: BookIndex) -> Price { Price(raw: books.cache.header(book).bestBid) }
+  func bestBid(_ book: BookIndex) -> Price { Price(raw: books.cache.touch(book).bid) }
 }
 
 struct PolymarketBooksTests {
@@ -401,8 +401,8 @@ struct PolymarketBooksTests {
       }
       desk.take(String(decoding: frame, as: UTF8.self))
       for book in 0...1 where desk.state(book) == .live {
-        let header = desk.books.cache.header(book)
-        #expect(header.bestBid < header.bestAsk)
+        let touch = desk.books.cache.touch(book)
+        #expect(touch.bid < touch.ask)
         let bids = desk.books.cache.side(.bid, of: book).map(\.price)
         #expect(zip(bids, bids.dropFirst()).allSatisfy { $0 < $1 })
       }

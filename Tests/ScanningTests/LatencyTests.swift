@@ -131,7 +131,7 @@ struct LatencyTests {
     #expect(skips()[.volatilityUnknown] == 1)
   }
 
-  @Test func `a spot price that is stale closes what rests on it`() throws {
+  @Test func `a spot price that is stale holds what rests on it, until a fresh one confirms it or it ends`() throws {
     let world = try World()
     world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
     world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
@@ -141,9 +141,16 @@ struct LatencyTests {
     world.stage.now = world.stage.now.advanced(bySeconds: 3)
     // One exchange alone is not enough.
     world.ticker(100_200, at: world.stage.now, venues: 0..<1)
-    world.stage.scanner.scanAll(now: world.stage.now)
-    #expect(world.stage.scanner.board.openCount == 0)
+    let held = try #require(world.stage.scanAll().first)
+    #expect(held.state == .changed && held.hold == .stalePrice)
+    #expect(held.staleReason == "BTC: 1 of 5 exchanges have a fresh price, 2 are needed")
     #expect(world.stage.scanner.skips[.spotPriceMissing] > 0)
+    #expect(world.stage.scanAll().isEmpty, "it is told once")
+    world.ticker(100_200, at: world.stage.now)
+    let confirmed = try #require(world.stage.scanAll().first)
+    #expect(confirmed.id == held.id && confirmed.hold == nil && confirmed.staleReason.isEmpty)
+    world.stage.now = world.opensAt.advanced(bySeconds: 895)
+    #expect(world.stage.scanAll().map(\.state) == [.closed])
   }
 
   @Test func `in the last seconds nothing is bought`() throws {

@@ -89,6 +89,16 @@ final class Stage {
   /// Scans what has changed, and hands over what is to be published.
   @discardableResult func scan() -> [Opportunity] {
     scanner.scanDirty(now: now)
+    return takeTold()
+  }
+
+  /// Scans everything, and hands over what is to be published.
+  func scanAll() -> [Opportunity] {
+    scanner.scanAll(now: now)
+    return takeTold()
+  }
+
+  private func takeTold() -> [Opportunity] {
     var told: [Opportunity] = []
     scanner.board.drain { told.append($0) }
     return told

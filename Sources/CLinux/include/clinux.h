@@ -39,6 +39,12 @@ static inline int bh_open(const char *path, int flags, mode_t mode) { return ope
 static inline int bh_fcntl(int fd, int command, int argument) { return fcntl(fd, command, argument); }
 static inline int bh_prctl(int option, unsigned long argument) { return prctl(option, argument, 0, 0, 0); }
 
+// Begins to bring a cache line, of memory that will be read soon.
+static inline void bh_prefetch(const void *address) { __builtin_prefetch(address); }
+
+// Asks for pages of 2 MB; returns 0, or -1 where the system has none. madvise(2), MADV_HUGEPAGE.
+static inline int bh_huge_pages(void *address, size_t bytes) { return madvise(address, bytes, 14); }
+
 // The tid of the calling thread. gettid(2).
 static inline pid_t bh_gettid(void) { return (pid_t)syscall(SYS_gettid); }
 

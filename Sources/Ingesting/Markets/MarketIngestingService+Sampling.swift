@@ -82,7 +82,7 @@ protocol SampledMarkets: ListedMarkets {
 }
 
 extension PolymarketBooks: SampledMarkets {
-  func bestBid(of book: BookIndex) -> Price { Price(raw: cache.header(book).bestBid) }
+  func bestBid(of book: BookIndex) -> Price { Price(raw: cache.touch(book).bid) }
   func ask(_ books: [BookIndex]) { sample.ask(books, in: cache) }
   func compare(_ snapshot: BookSnapshot, _ book: BookIndex, now: Int64) -> BookSample.Due {
     sample.compare(snapshot, book, in: cache, now: now)
@@ -91,7 +91,7 @@ extension PolymarketBooks: SampledMarkets {
 }
 
 extension KalshiMarkets: SampledMarkets {
-  func bestBid(of book: BookIndex) -> Price { Price(raw: cache.header(book).bestBid) }
+  func bestBid(of book: BookIndex) -> Price { Price(raw: cache.touch(book).bid) }
   func ask(_ books: [BookIndex]) { sample.ask(books, in: cache) }
   func compare(_ snapshot: BookSnapshot, _ book: BookIndex, now: Int64) -> BookSample.Due {
     sample.compare(snapshot, book, in: cache, now: now)

@@ -36,12 +36,12 @@ struct BestPrices {
   }
 
   /// Whether a book has the best prices that were told of it.
-  @inline(__always) func hold(_ book: BookIndex, _ header: UnsafePointer<BookHeader>) -> Bool {
+  @inline(__always) func hold(_ book: BookIndex, _ touch: Touch) -> Bool {
     let (bid, ask) = (Int64(told[book].bid), Int64(told[book].ask))
-    if bid >= 0, bid != header.pointee.bestBid { return false }
+    if bid >= 0, bid != touch.bid { return false }
     guard ask >= 0 else { return true }
     // A side without a level has 0 or 1 for its price.
     let isEmpty = ask == 0 || ask == Price.one.raw
-    return isEmpty ? header.pointee.bestAsk == BookHeader.noAsk : ask == header.pointee.bestAsk
+    return isEmpty ? touch.ask == Touch.noAsk : ask == touch.ask
   }
 }

@@ -165,8 +165,8 @@ package final class PolymarketBooks {
     }
     // Only now: a message may name the sides of a book in turn, and cross it on the way.
     for change in changes where change.book >= 0 {
-      let header = cache.header(Int(change.book))
-      guard header.bestBid >= header.bestAsk, header.state == .live else { continue }
+      let touch = cache.touch(Int(change.book))
+      guard touch.bid >= touch.ask, cache.header(Int(change.book)).state == .live else { continue }
       counters.crossedByChange += 1
       distrust(Int(change.book), batch)
     }
@@ -181,7 +181,7 @@ package final class PolymarketBooks {
       if bestPrices.isOfREST(book) { return true }
       counters.reordered += 1
     } else {
-      if bestPrices.hold(book, header) { return true }
+      if bestPrices.hold(book, cache.touches[book]) { return true }
       counters.bestMismatches += 1
     }
     distrust(book, batch)
@@ -193,7 +193,7 @@ package final class PolymarketBooks {
     for book in books {
       let header = cache.headerUnchecked(book)
       guard header.pointee.state == .live, header.pointee.receivedAt < quietSince else { continue }
-      guard !bestPrices.hold(book, header) else { continue }
+      guard !bestPrices.hold(book, cache.touches[book]) else { continue }
       counters.bestMismatches += 1
       distrust(book, batch)
     }

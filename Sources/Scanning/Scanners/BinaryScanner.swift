@@ -5,24 +5,50 @@ internal import Market
 ///
 /// `Scanning.docc/Binary.md` has the formula, when it is real and when not, and an example that is also a test.
 final class BinaryScanner: MarketScanner {
-  func scan(_ batch: DirtyBatch, _ engine: Scanner) {
-    for place in batch.markets { look(place, engine) }
+  /// What the scan of everything has not passed over.
+  private let candidates = DirtySet()
+
+  func scan(_ batch: DirtyBatch, _ engine: Scanner) { look(batch.markets, engine) }
+
+  /// Two neighbours at a time, which nearly always are the outcomes of one market; sixteen books in one go, of which
+  /// most are passed over.
+  func scanAll(_ engine: Scanner) {
+    let count = engine.feed.cache.count
+    engine.countScanned(engine.index.marketCount)
+    var start = 0
+    while start < count {
+      let end = min(start &+ 16, count)
+      let isCut = end &- start < 16
+      if isCut || Touch.reasonsOfEight(engine.feed.cache.touches + start, marks: BinaryScanner.marks) != 0 {
+        collect(start, end, engine)
+      }
+      start = end
+    }
+    look(candidates, engine)
+    candidates.clear()
   }
 
-  func scanAll(_ engine: Scanner) {
-    let index = engine.index
+  private static let marks = BookMark.hasFind.union(.isApart).rawValue
+
+  private func collect(_ start: Int, _ end: Int, _ engine: Scanner) {
     let touches = engine.feed.cache.touches
-    engine.countScanned(index.marketCount)
-    for place in 0..<index.marketCount {
-      let record = index.markets[place]
-      guard record.yes >= 0 else { continue }
-      let yes = touches[Int(record.yes)]
-      let no = touches[Int(record.no)]
-      guard
-        yes.ask + no.ask < fixedPointScale || yes.bid + no.bid > fixedPointScale
-          || index.watches[Int(record.yes)].hasFind
-      else { continue }
-      look(place, engine)
+    for first in stride(from: start, to: end, by: 2) {
+      let second = min(first + 1, end - 1)
+      guard touches[first].reasons(with: touches[second], marks: BinaryScanner.marks) != 0 else { continue }
+      let (market, other) = (engine.index.market(of: first), engine.index.market(of: second))
+      if market >= 0 { candidates.insert(market) }
+      if other >= 0 { candidates.insert(other) }
+    }
+  }
+
+  /// Looks at markets in turn, while what is known of the next ones is brought from memory.
+  private func look(_ places: DirtySet, _ engine: Scanner) {
+    let count = places.count
+    for number in 0..<count {
+      if number + 12 < count { engine.index.markets.prefetch(places[number + 12]) }
+      if number + 8 < count { engine.prefetchHeaders(ofMarket: places[number + 8]) }
+      if number + 4 < count { engine.prefetchLevels(ofMarket: places[number + 4]) }
+      look(places[number], engine)
     }
   }
 
@@ -44,10 +70,9 @@ final class BinaryScanner: MarketScanner {
   private func find(_ place: Int, _ engine: Scanner) -> PricedSet? {
     let record = engine.index.markets[place]
     let touches = engine.feed.cache.touches
-    let yes = touches[Int(record.yes)]
-    let no = touches[Int(record.no)]
+    let (yes, no) = (touches[Int(record.yes)], touches[Int(record.no)])
+    guard yes.pays(with: no) else { return nil }
     let buys = yes.ask + no.ask < fixedPointScale
-    guard buys || yes.bid + no.bid > fixedPointScale else { return nil }
     guard engine.isTradable(place) else { return engine.skip(.notTradable) }
     let age = engine.options.bookAgeMaxNanoseconds
     guard engine.isUsable(Int(record.yes), ageMax: age), engine.isUsable(Int(record.no), ageMax: age) else {

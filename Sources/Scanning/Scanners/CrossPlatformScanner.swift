@@ -165,7 +165,7 @@ final class CrossPlatformScanner: MarketScanner {
       guard engine.isUsable(leg.book, ageMax: engine.options.crossBookAgeMaxNanoseconds) else { return nil }
       let ask = Price(raw: touches[leg.book].ask)
       guard survivesGrid(ask, leg, engine) else { return engine.skip(.offGrid) }
-      let fee = engine.index.fees[leg.market].takerFeePerShare(price: ask)
+      let fee = engine.index.markets[leg.market].fees.takerFeePerShare(price: ask)
       guard Int128(fee) * Int128(fixedPointScale) <= Int128(ask.raw) * Int128(engine.options.feeShareMax.raw) else {
         return engine.skip(.feeTooHigh)
       }

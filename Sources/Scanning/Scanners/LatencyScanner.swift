@@ -85,7 +85,19 @@ final class LatencyScanner: MarketScanner {
       engine.board.update(place, nil, engine)
       return
     }
-    guard let (set, chance, source) = best(window, secondsLeft: Double(left) / 1e9, engine) else {
+    // Neither side is offered for less than it could be worth at best.
+    let asks = engine.feed.marketBooks[window.market].map { engine.feed.cache.touches[$0].ask }
+    guard asks.contains(where: { $0 < fixedPointScale }) else {
+      engine.board.update(place, nil, engine)
+      return
+    }
+    let move: SpotBoard.Move
+    do throws(SpotBoard.Missing) {
+      move = try engine.spot.move(of: window.coin, since: window.opensAt, now: engine.now)
+    } catch {
+      return close(place, window, error, engine)
+    }
+    guard let (set, chance) = best(window, move, secondsLeft: Double(left) / 1e9, engine) else {
       engine.board.update(place, nil, engine)
       return
     }
@@ -98,28 +110,29 @@ final class LatencyScanner: MarketScanner {
             market: window.market, outcome: outcome, book: engine.feed.marketBooks[window.market][outcome])
         ])
       find.probability = Double(chance.raw) / Double(fixedPointScale)
-      find.markSource = source
+      find.markSource = move.source
       return find
     }
   }
 
+  /// Nothing is known of the coin's move: what is open is held while its price is only too old, and closed else.
+  private func close(_ place: FindPlace, _ window: Window, _ missing: SpotBoard.Missing, _ engine: Scanner) {
+    switch missing {
+    case .price:
+      engine.count(.spotPriceMissing)
+      return engine.board.holdAsStale(
+        place, engine.spot.staleReason(of: window.coin, now: engine.now), now: engine.now)
+    case .openingPrice: engine.count(.openingPriceMissing)
+    case .volatility: engine.count(.volatilityUnknown)
+    }
+    engine.board.update(place, nil, engine)
+  }
+
   private func best(
-    _ window: Window, secondsLeft: Double, _ engine: Scanner
-  ) -> (set: PricedSet, chance: Price, source: String)? {
+    _ window: Window, _ move: SpotBoard.Move, secondsLeft: Double, _ engine: Scanner
+  ) -> (set: PricedSet, chance: Price)? {
     let books = engine.feed.marketBooks[window.market]
     let touches = engine.feed.cache.touches
-    // Neither side is offered for less than it could be worth at best.
-    guard touches[books[0]].ask < fixedPointScale || touches[books[1]].ask < fixedPointScale else { return nil }
-    let move: SpotBoard.Move
-    do throws(SpotBoard.Missing) {
-      move = try engine.spot.move(of: window.coin, since: window.opensAt, now: engine.now)
-    } catch {
-      switch error {
-      case .price: return engine.skip(.spotPriceMissing)
-      case .openingPrice: return engine.skip(.openingPriceMissing)
-      case .volatility: return engine.skip(.volatilityUnknown)
-      }
-    }
     for outcome in 0..<2 {
       let chance = self.chance(outcome, move, secondsLeft: secondsLeft, window.market, engine)
       let edge = engine.options.latencyEdgeMin
@@ -133,7 +146,7 @@ final class LatencyScanner: MarketScanner {
         engine.price(
           outcome == 0 ? .latencyUp : .latencyDown, books: books, sides: sides, setValue: chance, edge: edge)
       }
-      if let set { return (set, chance, move.source) }
+      if let set { return (set, chance) }
     }
     return nil
   }

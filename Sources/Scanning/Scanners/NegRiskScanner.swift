@@ -11,7 +11,7 @@ final class NegRiskScanner: MarketScanner {
 
   func scanAll(_ engine: Scanner) {
     for place in engine.index.negRiskEvents {
-      engine.index.verify(place, engine.feed)
+      engine.index.verify(place)
       if engine.index.sums[place].isCandidate { look(place, engine) }
     }
     engine.countScanned(engine.index.negRiskEvents.count)
@@ -76,7 +76,7 @@ final class NegRiskScanner: MarketScanner {
     guard kind == .negRiskConvert else { return FindLeg(market: market, outcome: 0, book: Int(record.yes)) }
     let ask = engine.feed.cache.touches[Int(record.no)].ask
     guard ask < fixedPointScale,
-      ask + engine.index.fees[market].takerFeePerShare(price: Price(raw: ask)) < fixedPointScale
+      ask + engine.index.markets[market].fees.takerFeePerShare(price: Price(raw: ask)) < fixedPointScale
     else { return nil }
     return FindLeg(market: market, outcome: 1, book: Int(record.no))
   }

@@ -38,9 +38,9 @@ final class SpikeScanner: MarketScanner {
 
   /// Takes a trade of a book.
   func traded(_ trade: Trade, of book: BookIndex, _ engine: Scanner) {
-    guard book < engine.index.watches.count, engine.index.watches[book].market >= 0 else { return }
+    guard engine.index.market(of: book) >= 0 else { return }
     take(trade.price, trade, of: book, engine)
-    take(trade.price.complement, trade, of: Int(engine.index.watches[book].sibling), engine)
+    take(trade.price.complement, trade, of: engine.index.sibling(of: book), engine)
   }
 
   private func take(_ price: Price, _ trade: Trade, of book: BookIndex, _ engine: Scanner) {

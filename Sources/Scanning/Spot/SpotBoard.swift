@@ -133,9 +133,7 @@ struct SpotBoard: ~Copyable {
     var source: Venue?
     for place in quotes[coin].indices {
       let mid = quotes[coin][place].mid
-      guard mid > 0, now.nanoseconds(since: quotes[coin][place].time).magnitude <= UInt64(ageMaxNanoseconds) else {
-        continue
-      }
+      guard mid > 0, isFresh(quotes[coin][place], now) else { continue }
       fresh += 1
       guard let opened = quotes[coin][place].minutes.value(at: minute) else { continue }
       returns[known] = log(Double(mid) / Double(opened))
@@ -154,6 +152,16 @@ struct SpotBoard: ~Copyable {
     return Move(
       logReturn: SpotBoard.middle(&returns, known), perRootSecond: SpotBoard.middle(&roots, moving),
       relativeError: error, source: source.rawValue)
+  }
+
+  /// Why a coin has no price to rest on, for people.
+  func staleReason(of coin: Int, now: Timestamp) -> String {
+    let fresh = quotes[coin].count { $0.mid > 0 && isFresh($0, now) }
+    return "\(coins[coin]): \(fresh) of \(quotes[coin].count) exchanges have a fresh price, \(sourcesMin) are needed"
+  }
+
+  private func isFresh(_ quote: Quote, _ now: Timestamp) -> Bool {
+    now.nanoseconds(since: quote.time).magnitude <= UInt64(ageMaxNanoseconds)
   }
 
   /// The median; of two in the middle their mean.
