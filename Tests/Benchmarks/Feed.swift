@@ -18,6 +18,8 @@ final class Feed {
   struct Outcome {
     /// Microseconds from the socket to the opportunity, for each frame whose opportunity came.
     var latencies: [Double] = []
+    /// Microseconds from the socket to the scan that saw it, and from that to the publication, in the same order.
+    var stages: [(scan: Double, publication: Double)] = []
     /// How many frames led to nothing.
     var lost = 0
   }
@@ -72,11 +74,19 @@ final class Feed {
     }
     let end = SystemClock.monotonicNanoseconds + (count == 1 ? 50_000_000 : 3_000_000_000)
     while sink.count < count, SystemClock.monotonicNanoseconds < end { usleep(500) }
-    let receivedAt = sink.take()
+    let received = sink.take()
+    // The processes tell the time of day, which is a constant away from ours.
+    let offset = SystemClock.now.nanoseconds - SystemClock.monotonicNanoseconds
     var outcome = Outcome()
     for index in 0..<count {
-      if receivedAt[index] > 0 {
-        outcome.latencies.append(Double(receivedAt[index] - sentAt[index]) / 1000)
+      let arrival = received[index]
+      if arrival.receivedAt > 0 {
+        outcome.latencies.append(Double(arrival.receivedAt - sentAt[index]) / 1000)
+        outcome.stages.append(
+          (
+            Double(arrival.scannedAt - offset - sentAt[index]) / 1000,
+            Double(arrival.publishedAt - arrival.scannedAt) / 1000
+          ))
       } else {
         outcome.lost += 1
       }
@@ -100,9 +110,17 @@ final class Feed {
 
 /// The thread that receives opportunities and takes the time of each.
 final class Sink: Sendable {
+  /// What is known of an opportunity that came: when it did in monotonic nanoseconds, 0 where it did not, and when it was
+  /// seen and published in nanoseconds since 1970.
+  struct Arrival {
+    var receivedAt: Int64 = 0
+    var scannedAt: Int64 = 0
+    var publishedAt: Int64 = 0
+  }
+
   private struct State {
     var base: Int64 = 0
-    var receivedAt: [Int64] = []
+    var arrivals: [Arrival] = []
     var count = 0
   }
 
@@ -118,11 +136,11 @@ final class Sink: Sendable {
 
   /// Awaits opportunities of these times.
   func expect(base: Int64, count: Int) {
-    state.withLock { $0 = State(base: base, receivedAt: Array(repeating: 0, count: count), count: 0) }
+    state.withLock { $0 = State(base: base, arrivals: Array(repeating: Arrival(), count: count), count: 0) }
   }
 
-  /// When each came, in monotonic nanoseconds; 0 for those that did not.
-  func take() -> [Int64] { state.withLock(\.receivedAt) }
+  /// What came of each.
+  func take() -> [Arrival] { state.withLock(\.arrivals) }
 
   func start() {
     hasEnded.store(false, ordering: .sequentiallyConsistent)
@@ -154,13 +172,15 @@ final class Sink: Sendable {
       poller.wait(timeoutMilliseconds: 100)
       subscriber.receive { event in
         let now = SystemClock.monotonicNanoseconds
-        guard case .message(_, _, _, var reader) = event, (try? reader.array()) ?? 0 >= 10 else { return }
-        // Nine fields stand before the time of the venue; the second is the state.
-        guard (try? reader.skip(9)) != nil, let venueTime = try? reader.integer() else { return }
+        guard case .message(_, _, let sentAt, var reader) = event, (try? reader.array()) ?? 0 >= 10 else { return }
+        // Eight fields stand before the time of the scan and that of the venue.
+        guard (try? reader.skip(8)) != nil, let scannedAt = try? reader.integer(),
+          let venueTime = try? reader.integer()
+        else { return }
         state.withLock { state in
           let place = Int(venueTime / 1_000_000 - state.base)
-          guard place >= 0, place < state.receivedAt.count, state.receivedAt[place] == 0 else { return }
-          state.receivedAt[place] = now
+          guard place >= 0, place < state.arrivals.count, state.arrivals[place].receivedAt == 0 else { return }
+          state.arrivals[place] = Arrival(receivedAt: now, scannedAt: scannedAt, publishedAt: sentAt.nanoseconds)
           state.count += 1
         }
       }

@@ -78,9 +78,16 @@ enum PipelineBenchmark {
         ours[place][0].append(percentile(outcome.latencies, 0.5))
         ours[place][1].append(percentile(outcome.latencies, 0.99))
         lost[place] += outcome.lost
+        bench.remark(
+          "\(pace.name): median \(fixed(percentile(outcome.stages.map(\.scan), 0.5), 0)) us to the scan, "
+            + "\(fixed(percentile(outcome.stages.map(\.publication), 0.5), 0)) more to the publication")
         pipeline.venue.serve(milliseconds: 20)
         let arguments = ["zmq-ipc", "\(pace.rate)", "\(pace.count)", "\(pace.burst)"]
         guard let results = bench.floors.results("e2e", arguments) else { continue }
+        let hops = ["tick-to-publish", "stage hop1", "stage hop2"].compactMap { name in
+          results["\(name) p50"].map { "\(name) \(fixed($0, 0))" }
+        }
+        bench.remark("\(pace.name): floor " + hops.joined(separator: ", "))
         for (which, key) in ["p50", "p99"].enumerated() {
           results["tick-to-opportunity \(key)"].map { floor[place][which].append($0) }
         }

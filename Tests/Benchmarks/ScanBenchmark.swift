@@ -42,7 +42,8 @@ enum ScanBenchmark {
     let ours = [full, full, dirty]
     remarkPython(bench, ours)
     let units = ["us/scan", "us/scan", "ns/event"]
-    let notes = ["", ", which prices every market by its depth; ours only those whose best prices pay, the same finds", ""]
+    let unfiltered = ", which prices every market by its depth; ours only those whose best prices pay: the same finds"
+    let notes = ["", unfiltered, ""]
     return names.indices.filter { bench.wants(names[$0]) }.map { place in
       let allocated = place == 2 ? allocations.dirty : allocations.full
       return Figure(
