@@ -96,6 +96,15 @@ public struct OrderFees: Sendable {
     return cost
   }
 
+  /// Takes a fill of a taker like `take`, for whoever wants to know only what all of them cost.
+  public mutating func add(_ side: Side, price: Price, quantity: Quantity) {
+    if schedule.rounding.balanceStep.raw > 0 {
+      take(side, price: price, quantity: quantity)
+    } else {
+      total += schedule.takerFee(price: price, quantity: quantity)
+    }
+  }
+
   private static func floor(_ value: Int128, _ divisor: Int128) -> Int128 {
     let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)
     return remainder < 0 ? quotient - 1 : quotient

@@ -181,8 +181,6 @@ public struct LegQuote: Hashable, Sendable {
   public init(_ leg: SetLeg, quantity: Quantity, rounding: Rounding) {
     var left = quantity.raw
     var product: Int128 = 0
-    let isPlain = leg.fees.rounding.balanceStep.raw == 0
-    var plain = Money.zero
     var order = OrderFees(leg.fees)
     worst = .zero
     var index = leg.levels.count - 1
@@ -190,17 +188,12 @@ public struct LegQuote: Hashable, Sendable {
       let level = leg.levels[index]
       let part = min(level.quantity.raw, left)
       product += Int128(level.price.raw) * Int128(part)
-      // Where balances are not rounded, a fill costs its fee and nothing else.
-      if isPlain {
-        plain += leg.fees.takerFee(price: level.price, quantity: Quantity(raw: part))
-      } else {
-        order.take(rounding == .up ? .buy : .sell, price: level.price, quantity: Quantity(raw: part))
-      }
+      order.add(rounding == .up ? .buy : .sell, price: level.price, quantity: Quantity(raw: part))
       left -= part
       worst = level.price
       index -= 1
     }
     notional = Money(product: product, rounding: rounding)
-    fee = isPlain ? plain : order.total
+    fee = order.total
   }
 }
