@@ -96,16 +96,11 @@ public final class HistoryWriter: Sendable {
 
   private func run() {
     var store: HistoryStore?
-    var hasWrittenMuch = false
     while true {
-      if hasWrittenMuch {
-        // A whole catalogue with its texts is gone only here, and will not come again soon.
-        hasWrittenMuch = false
-        Footprint.shrink()
-      }
-      let (batch, isFinishing) = state.withLock { state in
-        defer { state.batch = HistoryBatch(time: SystemClock.now) }
-        return (state.batch, state.isFinishing)
+      var batch = HistoryBatch(time: SystemClock.now)
+      let isFinishing = state.withLock { state in
+        swap(&state.batch, &batch)
+        return state.isFinishing
       }
       do throws(StoreError) {
         if !batch.isEmpty {
@@ -113,13 +108,15 @@ public final class HistoryWriter: Sendable {
           if let store { open = store } else { open = try HistoryStore(path: path) }
           store = open
           let rows = try open.write(batch)
-          if batch.terms.count + batch.markets.count >= HistoryWriter.muchRows {
-            hasWrittenMuch = true
-            sem_post(wake)
-          }
+          let tradeCount = batch.trades.count + batch.fetchedTrades.count
           state.withLock {
             $0.counters.rows += UInt64(rows)
-            $0.counters.waiting -= batch.trades.count + batch.fetchedTrades.count
+            $0.counters.waiting -= tradeCount
+          }
+          if batch.terms.count + batch.markets.count >= HistoryWriter.muchRows {
+            // A whole catalogue with its texts, which will not come again soon.
+            batch = HistoryBatch(time: batch.time)
+            Footprint.shrink()
           }
         }
         if isFinishing { break }
