@@ -51,7 +51,7 @@ extension BookFeed {
         bookTerm.append(message.term)
         bookLine.append(line)
         if outcome < market.outcomes.count {
-          bookIndex[InstrumentID(venue: market.venue, symbol: market.outcomes[outcome].token)] = book
+          bookIndex[market.instrument(ofOutcome: outcome)] = book
         }
       }
       let book = marketBooks[place][outcome]

@@ -145,11 +145,6 @@ public final class BookFeed {
     }
   }
 
-  /// What an outcome of a market is called where it is traded.
-  @inlinable public func instrument(ofMarket place: Int, outcome: Int) -> InstrumentID {
-    InstrumentID(venue: markets[place].venue, symbol: markets[place].outcomes[outcome].token)
-  }
-
   /// The book of a token, or nil where none was announced.
   public func bookPlace(_ instrument: InstrumentID) -> BookIndex? { bookIndex[instrument] }
 

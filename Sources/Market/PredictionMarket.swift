@@ -50,10 +50,11 @@ public struct FeeSchedule: Hashable, Sendable, Codable {
   /// p · (1 − p) has 16 decimals and is ¼ at most; with rates up to 10 every product here fits 128 bits.
   @inlinable func exactFeePerShare(price: Price) -> Int128 {
     guard rate.raw > 0, price.raw > 0, price.raw < fixedPointScale else { return 0 }
-    return exactFee(price)
+    return exactPositiveFee(price)
   }
 
-  @usableFromInline func exactFee(_ price: Price) -> Int128 {
+  // Apart, so that the many markets without a fee cost no call.
+  @usableFromInline func exactPositiveFee(_ price: Price) -> Int128 {
     let spread = Int128(price.raw) * Int128(fixedPointScale - price.raw)
     var unit = Int128(rate.raw) * spread
     var left = exponent
@@ -162,6 +163,13 @@ public struct PredictionMarket: Hashable, Sendable, Codable {
     isClosed = false
     termsDigest = 0
     dayVolume = .zero
+  }
+
+  /// What an outcome is called where it is traded.
+  ///
+  /// Traps where there is no such outcome.
+  @inlinable public func instrument(ofOutcome outcome: Int) -> InstrumentID {
+    InstrumentID(venue: venue, symbol: outcomes[outcome].token)
   }
 
   /// Whether it may be scanned and traded at `now`: open, taking orders, and not past its end (S2).

@@ -12,7 +12,7 @@ extension Scanner {
       venueTime = max(venueTime, feed.cache.header(leg.book).venueTime)
       legs.append(
         Leg(
-          instrument: feed.instrument(ofMarket: leg.market, outcome: leg.outcome),
+          instrument: feed.markets[leg.market].instrument(ofOutcome: leg.outcome),
           marketID: feed.markets[leg.market].id, side: find.kind.isSell ? .sell : .buy, limit: quote.worst,
           quantity: find.quote.quantity, notional: quote.notional, fee: quote.fee))
     }

@@ -32,7 +32,7 @@ public struct CompleteSet: Hashable, Sendable {
     guard markets.count >= 2, isComplete else { return [] }
     return [0, 1].map { outcome in
       CompleteSet(
-        instruments: markets.map { InstrumentID(venue: $0.venue, symbol: $0.outcomes[outcome].token) },
+        instruments: markets.map { $0.instrument(ofOutcome: outcome) },
         worth: Money(dollars: outcome == 0 ? 1 : markets.count - 1))
     }
   }
