@@ -1,9 +1,9 @@
 /// Order books of many instruments in flat memory: one for each token (I3).
 ///
 /// Levels lie worst first, so that the best is last, where most changes land, and where the venue's own order puts it.
-/// A snapshot replaces, a delta changes; a delta for a book without a snapshot is dropped. Memory is 48 bytes for
-/// each book and 16 for each level, in blocks that are at most a quarter too large; nothing is
-/// allocated for a change that fits its block. Not thread-safe: it belongs to one poll loop.
+/// A snapshot replaces, a delta changes; a delta for a book without a snapshot is dropped. Memory is 48 bytes for each
+/// book and 16 for each level, in blocks that are at most a quarter too large; nothing is allocated for a change that
+/// fits its block. Not thread-safe: it belongs to one poll loop.
 public struct BookCache: ~Copyable {
   @usableFromInline var headers: UnsafeMutablePointer<BookHeader>
   @usableFromInline var levels: UnsafeMutablePointer<Level>
@@ -86,7 +86,7 @@ public struct BookCache: ~Copyable {
   /// Notes something of a book beside its best prices, for whoever scans them: five bits that stay whatever becomes of the
   /// book.
   public mutating func setMark(_ mark: UInt8, of book: BookIndex) {
-    precondition(book >= 0 && book < count && mark < 32, "no book \(book), or no mark \(mark)")
+    precondition(book >= 0 && book < count && mark <= Touch.allMarks, "no book \(book), or no mark \(mark)")
     touchStore[book].set(mark: mark)
   }
 

@@ -63,6 +63,9 @@ public typealias BookIndex = Int
   /// Stands for "no ask": so large that no sum of prices with it is below 1.
   @inlinable public static var noAsk: Int64 { (1 << 27) - 1 }
 
+  /// All marks that there is room for.
+  @inlinable public static var allMarks: UInt8 { 31 }
+
   @usableFromInline static var priceBits: UInt64 { UInt64(noAsk) << 32 | UInt64(UInt32.max) }
   @usableFromInline static var signBits: UInt64 { 1 << 63 | 1 << 31 }
 

@@ -81,6 +81,7 @@ final class DirtySet: Sequence {
 /// Books whose change may matter, in the order in which they came; nothing is allocated for one that fits.
 @usableFromInline final class ChangedBooks {
   private var books = FlatArray<Int32>(filler: 0)
+  // Those of `books`, where callers of other modules can have them inlined.
   @usableFromInline var base: UnsafeMutablePointer<Int32>
   @usableFromInline var capacity = 4096
   /// How many there are.

@@ -46,10 +46,8 @@ struct BookWatch {
 }
 
 /// Why each change of a book is worth a look, whatever the prices: the bits of `Touch.mark`.
-@usableFromInline struct BookMark: OptionSet, Sendable {
-  @usableFromInline let rawValue: UInt8
-
-  @usableFromInline init(rawValue: UInt8) { self.rawValue = rawValue }
+struct BookMark: OptionSet, Sendable {
+  let rawValue: UInt8
 
   /// Its market has a binary opportunity open.
   static let hasFind = BookMark(rawValue: 1)
@@ -59,8 +57,6 @@ struct BookWatch {
   static let isLeg = BookMark(rawValue: 4)
   /// The book of its market's other outcome is not its neighbour, as it is elsewhere: 2n and 2n + 1.
   static let isApart = BookMark(rawValue: 8)
-  /// The bits of any of them.
-  @inlinable static var all: UInt8 { 15 }
 }
 
 /// The sums of the best prices over all outcomes of a neg-risk event.

@@ -87,12 +87,8 @@ public final class OpportunityBoard {
   ///   - now: the time of day.
   func holdAsStale(_ place: FindPlace, _ reason: String, now: Timestamp) {
     let slot = slot(place)
-    guard slot >= 0, var entry = entries[slot], entry.opportunity.hold != .stalePrice else { return }
-    entry.opportunity.hold = .stalePrice
-    entry.opportunity.staleReason = reason
-    entry.opportunity.state = .changed
-    entry.opportunity.updatedAt = now
-    tell(entry, slot)
+    guard slot >= 0, let entry = entries[slot], entry.opportunity.hold != .stalePrice else { return }
+    tell(entry, slot, hold: .stalePrice, staleReason: reason, now: now)
     // The same set with a fresh price is news.
     told[slot] = .none
   }
@@ -114,6 +110,16 @@ public final class OpportunityBoard {
     entries[slot] = entry
   }
 
+  /// Tells an entry again whose hold has changed.
+  private func tell(_ entry: Entry, _ slot: Int, hold: HoldReason?, staleReason: String = "", now: Timestamp) {
+    var entry = entry
+    entry.opportunity.hold = hold
+    entry.opportunity.staleReason = staleReason
+    entry.opportunity.state = .changed
+    entry.opportunity.updatedAt = now
+    tell(entry, slot)
+  }
+
   private func close(_ entry: Entry, _ slot: Int, _ now: Timestamp) {
     var gone = entry.opportunity
     gone.state = .closed
@@ -131,13 +137,9 @@ public final class OpportunityBoard {
   /// Tells those again whose hold has changed.
   func refresh(_ engine: Scanner) {
     for slot in entries.indices {
-      guard var entry = entries[slot], entry.opportunity.hold != .stalePrice else { continue }
+      guard let entry = entries[slot], entry.opportunity.hold != .stalePrice else { continue }
       let hold = engine.hold(entry.find, entry.opportunity.score)
-      guard hold != entry.opportunity.hold else { continue }
-      entry.opportunity.hold = hold
-      entry.opportunity.state = .changed
-      entry.opportunity.updatedAt = engine.now
-      tell(entry, slot)
+      if hold != entry.opportunity.hold { tell(entry, slot, hold: hold, now: engine.now) }
     }
   }
 

@@ -74,7 +74,7 @@ public final class Scanner {
     changeCount &+= 1
     let touches = feed.cache.touches
     let neighbour = touches[min(book ^ 1, feed.cache.count &- 1)]
-    if touches[book].reasons(with: neighbour, marks: BookMark.all) != 0 { changes.append(book) }
+    if touches[book].reasons(with: neighbour, marks: Touch.allMarks) != 0 { changes.append(book) }
   }
 
   /// Puts changed books where the scanners see them; what is known of each is brought some books ahead.
@@ -222,14 +222,11 @@ public final class Scanner {
   ) -> Result {
     withUnsafeTemporaryAllocation(of: BookIndex.self, capacity: count) { books in
       withUnsafeTemporaryAllocation(of: SetLeg.self, capacity: count) { sides in
-        // Of many legs all are under way from memory at once: first what is known of each, then its best level.
-        for number in 0..<count where count > 2 { feed.cache.prefetchHeader(leg(number).book) }
         for number in 0..<count {
           let leg = leg(number)
           books.initializeElement(at: number, to: leg.book)
           sides.initializeElement(
             at: number, to: SetLeg(levels: feed.cache.side(side, of: leg.book), fees: index.markets[leg.market].fees))
-          if count > 2 { feed.cache.prefetchBest(side, of: leg.book) }
         }
         return body(UnsafeBufferPointer(books), UnsafeBufferPointer(sides))
       }

@@ -86,8 +86,8 @@ final class LatencyScanner: MarketScanner {
       return
     }
     // Neither side is offered for less than it could be worth at best.
-    let asks = engine.feed.marketBooks[window.market].map { engine.feed.cache.touches[$0].ask }
-    guard asks.contains(where: { $0 < fixedPointScale }) else {
+    let touches = engine.feed.cache.touches
+    guard engine.feed.marketBooks[window.market].contains(where: { touches[$0].ask < fixedPointScale }) else {
       engine.board.update(place, nil, engine)
       return
     }
