@@ -87,7 +87,6 @@ enum BusBenchmark {
       poller.wait(timeoutMilliseconds: 1000)
       publisher.processSubscriptions { _ in isJoined = true }
     }
-    usleep(50_000)
     let batch = BookBatch()
     let start = SystemClock.monotonicNanoseconds
     for index in 0..<count {

@@ -85,9 +85,13 @@ final class Child {
   func stop(seconds: Double = 5) {
     guard !isReaped else { return }
     Glibc.kill(pid, SIGTERM)
-    let end = SystemClock.monotonicNanoseconds + Int64(seconds * 1e9)
-    while !hasEnded(), SystemClock.monotonicNanoseconds < end { usleep(2000) }
-    kill()
+    let descriptor = bh_pidfd_open(pid)
+    if descriptor >= 0 {
+      var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      poll(&item, 1, Int32(seconds * 1000))
+      close(descriptor)
+    }
+    if !hasEnded() { kill() }
   }
 
   /// The lines that it has written since the last call; never blocks.

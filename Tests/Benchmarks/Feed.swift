@@ -1,5 +1,6 @@
 import Bus
 import Daemon
+import Dispatch
 import Glibc
 import Market
 import Synchronization
@@ -72,9 +73,7 @@ final class Feed {
         }
       }
     }
-    let end = SystemClock.monotonicNanoseconds + (count == 1 ? 50_000_000 : 3_000_000_000)
-    while sink.count < count, SystemClock.monotonicNanoseconds < end { usleep(500) }
-    let received = sink.take()
+    let received = sink.take(withinMilliseconds: count == 1 ? 50 : 3000)
     // The processes tell the time of day, which is a constant away from ours.
     let offset = SystemClock.now.nanoseconds - SystemClock.monotonicNanoseconds
     var outcome = Outcome()
@@ -122,28 +121,29 @@ final class Sink: Sendable {
     var base: Int64 = 0
     var arrivals: [Arrival] = []
     var count = 0
+    /// Is signalled when all have come.
+    var isComplete = DispatchSemaphore(value: 0)
   }
 
   private let runDirectory: String
   private let state = Mutex(State())
   private let isStopping = Atomic(false)
-  private let hasEnded = Atomic(true)
+  private let thread = Mutex<pthread_t?>(nil)
 
   init(runDirectory: String) { self.runDirectory = runDirectory }
-
-  /// How many of the expected have come.
-  var count: Int { state.withLock(\.count) }
 
   /// Awaits opportunities of these times.
   func expect(base: Int64, count: Int) {
     state.withLock { $0 = State(base: base, arrivals: Array(repeating: Arrival(), count: count), count: 0) }
   }
 
-  /// What came of each.
-  func take() -> [Arrival] { state.withLock(\.arrivals) }
+  /// What came of each, when all have come or the time is over.
+  func take(withinMilliseconds limit: Int) -> [Arrival] {
+    _ = state.withLock(\.isComplete).wait(timeout: .now() + .milliseconds(limit))
+    return state.withLock(\.arrivals)
+  }
 
   func start() {
-    hasEnded.store(false, ordering: .sequentiallyConsistent)
     let context = Unmanaged.passRetained(self).toOpaque()
     var thread = pthread_t()
     let code = pthread_create(
@@ -153,16 +153,15 @@ final class Sink: Sendable {
         return nil
       }, context)
     precondition(code == 0, "pthread_create: \(code)")
-    pthread_detach(thread)
+    self.thread.withLock { $0 = thread }
   }
 
   func stop() {
     isStopping.store(true, ordering: .sequentiallyConsistent)
-    while !hasEnded.load(ordering: .sequentiallyConsistent) { usleep(1000) }
+    if let thread = thread.withLock({ $0.take() }) { pthread_join(thread, nil) }
   }
 
   private func receive() {
-    defer { hasEnded.store(true, ordering: .sequentiallyConsistent) }
     guard let subscriber = try? Subscriber(name: "bench-sink", topics: [Topic.opportunity], wantsSnapshot: false)
     else { return }
     try? subscriber.connect(BusEndpoint.ipc(name: "scanner", runDirectory: runDirectory))
@@ -182,6 +181,7 @@ final class Sink: Sendable {
           guard place >= 0, place < state.arrivals.count, state.arrivals[place].receivedAt == 0 else { return }
           state.arrivals[place] = Arrival(receivedAt: now, scannedAt: scannedAt, publishedAt: sentAt.nanoseconds)
           state.count += 1
+          if state.count == state.arrivals.count { state.isComplete.signal() }
         }
       }
     }

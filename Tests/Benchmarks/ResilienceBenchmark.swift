@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import Ingesting
 import ManualTime
@@ -52,15 +53,15 @@ enum ResilienceBenchmark {
 
   /// Runs a task from the benchmark's own thread, which has nothing else to do.
   private static func waiting(_ body: @escaping @Sendable () async throws -> DayResult) -> DayResult {
-    let result = Mutex<DayResult?>(nil)
+    let result = Mutex(DayResult())
+    let isDone = DispatchSemaphore(value: 0)
     Task {
       let value = (try? await body()) ?? DayResult()
       result.withLock { $0 = value }
+      isDone.signal()
     }
-    while true {
-      if let value = result.withLock({ $0 }) { return value }
-      usleep(2000)
-    }
+    isDone.wait()
+    return result.withLock { $0 }
   }
 }
 
