@@ -1,4 +1,4 @@
-internal import Market
+package import Market
 
 /// Books that several lines of publishers tell of.
 ///
@@ -95,6 +95,12 @@ extension BookFeed {
   /// Whether anybody but the owner has all of a book.
   func isAccompanied(_ book: BookIndex) -> Bool {
     !companions.isEmpty && companions[book]?.others.contains { $0.isWhole } ?? false
+  }
+
+  /// How many publishers have told all of a book.
+  package func copyCount(of book: BookIndex) -> Int {
+    guard let copies = companions[book] else { return cache.header(book).state == .live ? 1 : 0 }
+    return (copies.owner.isWhole ? 1 : 0) + copies.others.count { $0.isWhole }
   }
 
   /// The copy at a place among the companions, or the owner's for nil, is not whole any more; the book is stale where no

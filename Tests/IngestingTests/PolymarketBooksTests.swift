@@ -144,6 +144,21 @@ struct PolymarketBooksTests {
     #expect(desk.state(0) == .live)
   }
 
+  @Test func `a new tick that is told for each token in turn is told on once`() throws {
+    let desk = try liveDesk()
+    func tickFrame(_ token: String) -> String {
+      #"{"event_type":"tick_size_change","asset_id":"\#(token)","market":"7","old_tick_size":"0.01","#
+        + #""new_tick_size":"0.001","timestamp":"1"}"#
+    }
+    let items = desk.batch.itemCount
+    desk.take(tickFrame("71"))
+    desk.take(desk.bookFrame("7", 1, bid: "0.405"))
+    #expect(desk.batch.itemCount == items + 3)
+    desk.take(tickFrame("72"))
+    #expect(desk.batch.itemCount == items + 3)
+    #expect(desk.state(0) == .live && desk.books.wanted == [1])
+  }
+
   @Test func `a book that says a new tick of its own moves the other book as well`() throws {
     let desk = try liveDesk()
     desk.take(desk.bookFrame("7", 1, bid: "0.405", extra: #","tick_size":"0.001""#))

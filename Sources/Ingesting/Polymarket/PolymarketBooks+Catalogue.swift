@@ -169,9 +169,12 @@ extension PolymarketBooks {
     }
   }
 
+  /// A market has another grid of prices; its books are asked for anew.
+  ///
+  /// The venue says so for each token, and what the second one says is known by then.
   func setTick(_ tick: Price, of place: Int, _ batch: BookBatch) {
     entries[place].tick = tick
-    for book in entries[place].books {
+    for book in entries[place].books where cache.header(book).tick != tick {
       cache.setTick(tick, of: book)
       parser.bind(token: token(of: book), book: Int32(book), tick: tick)
       batch.tick(book: UInt32(book), tick)

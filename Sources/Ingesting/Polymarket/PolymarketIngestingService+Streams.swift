@@ -92,6 +92,10 @@ extension PolymarketIngestingService {
 
   func opened(_ index: Int, _ now: Int64) {
     connections[index].nextPingAt = now + options.pingNanoseconds
+    // Any stream tells of new markets; what opened while there was none is known by the catalogue alone.
+    if connections.indices.allSatisfy({ $0 == index || connections[$0].stream.state != .open }) {
+      markets.metadataChanged = true
+    }
     // What was polled meanwhile is not to be trusted beside changes: the stream brings all books anew.
     if connections[index].stream.lostAt > 0 { markets.streamLost(connections[index].books, desk.batch) }
     publishBatch()

@@ -214,7 +214,7 @@ final class FaultMatrix {
     for (topic, beats) in seen.pauses where isOther(topic) && beats > Self.pauseBeatsMax {
       problems.append("\(topic): silent for \(beats) s")
     }
-    for (other, count) in seen.stale where other != venue { problems.append("\(other.rawValue): \(count) books stale") }
+    for book in seen.stale where book.venue != venue { problems.append("\(book.venue.rawValue): stale: \(book.what)") }
     if !seen.unpriced.isEmpty { problems.append("prices: " + Set(seen.unpriced).sorted().joined(separator: ", ")) }
     for row in (try? deployment.status()) ?? [] where row.pid != pids[row.name] {
       problems.append("\(row.name): another process")

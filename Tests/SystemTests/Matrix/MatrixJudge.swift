@@ -17,8 +17,8 @@ final class MatrixJudge: @unchecked Sendable {
     var restarted: Set<String> = []
     /// The longest pause of each topic that has a cadence, in beats of the simulator, one each second.
     var pauses: [String: Int] = [:]
-    /// How many books went stale, by venue.
-    var stale: [Venue: Int] = [:]
+    /// Live books that went stale, with what was heard just then; a new grid of prices is no disturbance.
+    var stale: [(venue: Venue, copies: Int, what: String)] = []
     /// Trades that were told twice, and trades of long ago, by venue.
     var repeated: [Venue: Int] = [:]
     var old: [Venue: Int] = [:]
@@ -39,7 +39,8 @@ final class MatrixJudge: @unchecked Sendable {
     var tradeTimes: [InstrumentID: [Timestamp]] = [:]
     var prices: [String: PricesMessage] = [:]
     var wholeStates: Set<String> = []
-    var ticks: [BookIndex: Price] = [:]
+    /// What was last known of each book.
+    var books: [BookIndex: (state: BookState, tick: Price, copies: Int)] = [:]
   }
 
   private let thread = BusThread()
@@ -62,10 +63,12 @@ final class MatrixJudge: @unchecked Sendable {
   private func take(_ event: BusEvent, _ subscriber: Subscriber) {
     feed.handle(event, from: subscriber, onMarket: { _ in }) { book in
       let header = feed.cache.header(book)
-      // A new grid of prices is no disturbance.
-      let isNewGrid = state.ticks.updateValue(header.tick, forKey: book).map { $0 != header.tick } ?? true
-      guard header.state == .stale, !isNewGrid else { return }
-      state.disturbances.stale[feed.markets[feed.owners[book].market].venue, default: 0] += 1
+      let known = state.books.updateValue((header.state, header.tick, feed.copyCount(of: book)), forKey: book)
+      // Where both lines tell a new grid, the book has been stale since the first of them.
+      guard header.state == .stale, let known, known.state == .live, known.tick == header.tick else { return }
+      let market = feed.markets[feed.owners[book].market]
+      let what = "\(market.question), tick \(header.tick), at \(Self.name(event, subscriber))"
+      state.disturbances.stale.append((market.venue, known.copies, what))
     }
     switch event {
     case .gap(let stream, let missed): state.disturbances.missed[subscriber.topic(of: stream), default: 0] += missed
@@ -75,6 +78,15 @@ final class MatrixJudge: @unchecked Sendable {
       let topic = subscriber.topic(of: stream)
       if Self.hasCadence(topic) { state.silentBeats[topic] = 0 }
       take(topic, &reader)
+    }
+  }
+
+  private static func name(_ event: BusEvent, _ subscriber: Subscriber) -> String {
+    switch event {
+    case .gap(let stream, _): "gap of \(subscriber.topic(of: stream))"
+    case .restarted(let stream): "start of \(subscriber.topic(of: stream))"
+    case .snapshotEnd(let publisher): "state of \(publisher)"
+    case .message(let stream, _, _, _): subscriber.topic(of: stream)
     }
   }
 
@@ -136,6 +148,11 @@ final class MatrixJudge: @unchecked Sendable {
 
   /// How many levels were told by one line of publishers after another one had.
   var repeated: UInt64 { thread.withLock { feed.counters.repeated } }
+
+  /// Live books that fewer publishers have told than this.
+  func books(withCopiesBelow count: Int) -> [BookIndex] {
+    thread.withLock { state.books.filter { $0.value.state == .live && $0.value.copies < count }.map(\.key) }
+  }
 
   var disturbances: Disturbances { thread.withLock { state.disturbances } }
 
