@@ -8,8 +8,9 @@ internal import Synchronization
 /// Of each market a number is kept, not its text. Takes calls from any thread.
 final class TermsKeeper: Sendable {
   private let writer: HistoryWriter
-  /// The digest that was handed over last, by a number of the market's id.
-  private let known: Mutex<[Int: UInt64]>
+  /// The digest that was handed over last, by a number of the market's id; of two markets with one number each is
+  /// handed over again, which changes nothing.
+  private let known: Mutex<[UInt32: UInt64]>
 
   /// A keeper that knows what is stored.
   /// - Parameters:
@@ -18,9 +19,9 @@ final class TermsKeeper: Sendable {
   ///   - path: the history.
   init(_ venue: Venue, _ writer: HistoryWriter, path: String) {
     self.writer = writer
-    var digests: [Int: UInt64] = [:]
+    var digests: [UInt32: UInt64] = [:]
     do throws(StoreError) {
-      for (id, digest) in try HistoryStore(readingFrom: path).termsDigests(venue) { digests[id.hashValue] = digest }
+      for (id, digest) in try HistoryStore(readingFrom: path).termsDigests(venue) { digests[Self.number(of: id)] = digest }
     } catch {
       // All are written again, which changes nothing.
       Log.info("the terms are read anew", ["venue": venue.rawValue, "reason": "\(error)"])
@@ -28,9 +29,11 @@ final class TermsKeeper: Sendable {
     known = Mutex(digests)
   }
 
+  private static func number(of id: String) -> UInt32 { UInt32(truncatingIfNeeded: id.hashValue) }
+
   func take(_ terms: [MarketTerms]) {
     let news = known.withLock { known in
-      terms.filter { known.updateValue($0.digest, forKey: $0.id.hashValue) != $0.digest }
+      terms.filter { known.updateValue($0.digest, forKey: Self.number(of: $0.id)) != $0.digest }
     }
     guard !news.isEmpty else { return }
     var batch = HistoryBatch(time: SystemClock.now)

@@ -9,13 +9,10 @@ package enum MarketChange: Equatable {
 
 /// The catalogue: which markets there are, and which books.
 extension PolymarketBooks {
+  /// What is kept of each market in 56 bytes: there are tens of thousands.
   package struct Entry {
-    /// The market as it was last listed.
-    var packed: PackedMarkets.Place
-    /// The tick that holds; the stream may have told a newer one than the catalogue.
-    var tick: Price
-    /// The tick that the catalogue last said.
-    var listedTick: Price
+    /// Under which term it is owned.
+    package internal(set) var term: UInt64
     /// The day's volume that was told last.
     var dayVolume: Money
     var endsAt: Timestamp?
@@ -27,10 +24,37 @@ extension PolymarketBooks {
     var missedListings: UInt8 = 0
     /// How many listings running said that it belongs to another shard although the plan did not change.
     var foreignListings: UInt8 = 0
-    /// Under which term it is owned.
-    package internal(set) var term: UInt64
+    private var bookCount: UInt8 = 0
+    private var firstBook: Int32 = 0
+    /// The market as it was last listed.
+    var packed: PackedMarkets.Place
+    private var tickRaw: Int32
+    private var listedTickRaw: Int32
+
+    init(_ listed: PackedListing, packed: PackedMarkets.Place, term: UInt64) {
+      self.term = term
+      self.packed = packed
+      (dayVolume, endsAt, isClosed) = (listed.dayVolume, listed.endsAt, listed.isClosed)
+      (tickRaw, listedTickRaw) = (Int32(listed.tick.raw), Int32(listed.tick.raw))
+    }
+
     /// The books of its outcomes, in their order; none where it has no tokens yet.
-    package internal(set) var books: Range<BookIndex> = 0..<0
+    package internal(set) var books: Range<BookIndex> {
+      get { Int(firstBook)..<Int(firstBook) + Int(bookCount) }
+      set { (firstBook, bookCount) = (Int32(newValue.lowerBound), UInt8(newValue.count)) }
+    }
+
+    /// The tick that holds; the stream may have told a newer one than the catalogue.
+    var tick: Price {
+      get { Price(raw: Int64(tickRaw)) }
+      set { tickRaw = Int32(newValue.raw) }
+    }
+
+    /// The tick that the catalogue last said.
+    var listedTick: Price {
+      get { Price(raw: Int64(listedTickRaw)) }
+      set { listedTickRaw = Int32(newValue.raw) }
+    }
   }
 
   /// The market of an entry as it stands now.
@@ -58,11 +82,7 @@ extension PolymarketBooks {
   func adopt(_ listed: PackedListing, term: UInt64, _ batch: BookBatch) -> (place: Int, change: MarketChange) {
     guard let place = place(of: listed.id) else {
       let place = entries.count
-      entries.append(
-        Entry(
-          packed: packed.add(listed.packed), tick: listed.tick, listedTick: listed.tick,
-          dayVolume: listed.dayVolume, endsAt: listed.endsAt,
-          isClosed: listed.isClosed, term: term))
+      entries.append(Entry(listed, packed: packed.add(listed.packed), term: term))
       index.add(listed.id, at: place)
       ownedCount += 1
       addBooks(of: place)
@@ -186,18 +206,20 @@ extension PolymarketBooks {
 /// Finds entries by the ids of their markets without keeping the ids.
 struct MarketIndex {
   /// By a hash of the id; of ids with the same hash the first.
-  private var places: [Int: Int32] = [:]
+  private var places: [UInt32: Int32] = [:]
   /// Ids whose hash another id has.
   private var others: [String: Int] = [:]
 
+  private func number(of id: String) -> UInt32 { UInt32(truncatingIfNeeded: id.hashValue) }
+
   /// The place of an id, or nil; `isAt` tells whether the id is that of a place.
   func place(of id: String, isAt: (Int) -> Bool) -> Int? {
-    guard let place = places[id.hashValue] else { return nil }
+    guard let place = places[number(of: id)] else { return nil }
     return isAt(Int(place)) ? Int(place) : others[id]
   }
 
   /// Notes the place of an id that is not known yet.
   mutating func add(_ id: String, at place: Int) {
-    if places[id.hashValue] == nil { places[id.hashValue] = Int32(place) } else { others[id] = place }
+    if places[number(of: id)] == nil { places[number(of: id)] = Int32(place) } else { others[id] = place }
   }
 }

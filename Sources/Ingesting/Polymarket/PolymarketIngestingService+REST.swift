@@ -59,7 +59,7 @@ extension PolymarketIngestingService {
 
   /// Whether the stream has watched a book since then, so that no change between is missing.
   private func isWatched(_ book: BookIndex, since time: Int64) -> Bool {
-    guard let index = connection(of: book), watchedAt[book] <= time else { return false }
+    guard let index = connection(of: book), watches[book].isOlder(than: time) else { return false }
     let stream = connections[index].stream
     return stream.state == .open && stream.openedAt <= time
   }
@@ -70,7 +70,7 @@ extension PolymarketIngestingService {
     case .failure(let error):
       Log.warning("books cannot be fetched", ["problem": "\(error)"])
       // The venue has not said that it has none: the next check asks again.
-      for book in asked { askedAt[book] = Int64.min / 2 }
+      for book in asked { askedAt[book] = nil }
     case .success(let listing):
       let now = SystemClock.now
       restBooks += UInt64(listing.books.count)
@@ -84,7 +84,7 @@ extension PolymarketIngestingService {
       }
       // What was refused is there, and may be read the next time.
       guard listing.rejected.isEmpty else {
-        for book in asked where markets.state(of: book) != .live { askedAt[book] = Int64.min / 2 }
+        for book in asked where markets.state(of: book) != .live { askedAt[book] = nil }
         return publishBatch()
       }
       // The venue has no book for some tokens: nothing more comes of them.

@@ -29,24 +29,16 @@ extension PolymarketIngestingService {
   }
 
   private func assign(_ some: [BookIndex], to connection: Int) {
-    let now = SystemClock.monotonicNanoseconds
+    let watch = StreamWatch(connection: connection, since: SystemClock.monotonicNanoseconds)
     for book in some {
-      while connectionOfBook.count <= book {
-        connectionOfBook.append(-1)
-        askedAt.append(Int64.min / 2)
-        watchedAt.append(0)
-      }
-      connectionOfBook[book] = connection
-      watchedAt[book] = now
+      while watches.count <= book { watches.append(.none) }
+      watches[book] = watch
     }
   }
 
   func books(on index: Int) -> [BookIndex] { connections[index].books }
 
-  func connection(of book: BookIndex) -> Int? {
-    guard book < connectionOfBook.count, connectionOfBook[book] >= 0 else { return nil }
-    return connectionOfBook[book]
-  }
+  func connection(of book: BookIndex) -> Int? { book < watches.count ? watches[book].connection : nil }
 
   /// Stops watching the books of markets that have closed, or are another shard's; a stream without books is closed.
   func unwatch(_ places: [Int]) {
@@ -54,7 +46,7 @@ extension PolymarketIngestingService {
     for book in places.flatMap({ markets.entries[$0].books }) {
       guard let index = connection(of: book) else { continue }
       byConnection[index, default: []].append(book)
-      connectionOfBook[book] = -1
+      watches[book] = .none
     }
     for (index, some) in byConnection {
       let all = Set(some)

@@ -38,11 +38,10 @@ final class PolymarketIngestingService: SampledIngestingService {
   let streamEndpoint: Endpoint
   let options: PolymarketIngestingOptions
 
-  var connectionOfBook: [Int] = []
-  /// When each book was last asked for by REST, in monotonic nanoseconds.
-  var askedAt: [Int64] = []
-  /// Since when each book is watched, in monotonic nanoseconds.
-  var watchedAt: [Int64] = []
+  /// Which stream watches each book.
+  var watches: [StreamWatch] = []
+  /// When books were asked for by REST, in monotonic nanoseconds; those that may be asked again are not in it.
+  var askedAt: [BookIndex: Int64] = [:]
   var booksInFlight = 0
   var restBooks: UInt64 = 0
   var unwatchedBooks: UInt64 = 0
@@ -119,11 +118,12 @@ final class PolymarketIngestingService: SampledIngestingService {
       markets.checkBestPrices(connection.books, quietSince: quietSince, desk.batch)
     }
     publishBatch()
+    if !askedAt.isEmpty { askedAt = askedAt.filter { now - $0.value <= askAgainNanoseconds } }
     for connection in connections
     where connection.stream.state == .open && now - connection.stream.openedAt > 5_000_000_000 {
       // One that was just subscribed comes by the stream.
       markets.wantMissing(
-        connection.books.filter { now - askedAt[$0] > askAgainNanoseconds && now - watchedAt[$0] > 5_000_000_000 })
+        connection.books.filter { askedAt[$0] == nil && watches[$0].isOlder(than: now - 5_000_000_000) })
     }
     sampleBooks(now)
     pollBooks(now)
