@@ -155,6 +155,8 @@ private final class ScriptedKalshi: Sendable {
     [bulkhead]
     run_dir = \(scratch.path)/run
     data_dir = \(scratch.path)/data
+    check_shapes = false
+    venue_status_s = 3600
     [kalshi]
     rest_url = http://127.0.0.1:\(venue.port)/trade-api/v2
     websocket_url = ws://127.0.0.1:\(venue.port)/trade-api/ws/v2
@@ -169,7 +171,8 @@ private final class ScriptedKalshi: Sendable {
     let venue = try venue(script)
     defer { venue.stop() }
     let worker = try Worker(
-      "ingestor", ["kalshi"], configuration: configuration(scratch, venue), directory: scratch.path)
+      "ingestor", ["kalshi"], configuration: configuration(scratch, venue, "sample_s = 86400"),
+      directory: scratch.path)
     let listener = try KalshiListener("first", scratch.path + "/run")
     #expect(eventually(listener.follow) { listener.feed.liveBookCount == 6 })
     // Three markets in requests of two: the third is added when the subscription's number is known.

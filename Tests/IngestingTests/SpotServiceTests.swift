@@ -48,6 +48,7 @@ final class PairListener {
       run_dir = \(scratch.path)/run
       data_dir = \(scratch.path)/data
       check_shapes = false
+      venue_status_s = 3600
       [binance]
       rest_url = http://127.0.0.1:\(venue.port)
       websocket_url = ws://127.0.0.1:\(venue.port)/stream
