@@ -1,4 +1,5 @@
 internal import CZeroMQ
+internal import Daemon
 
 #if canImport(Glibc)
   internal import Glibc
@@ -57,11 +58,14 @@ public final class Poller {
   /// - Parameter timeoutMilliseconds: the longest wait; negative for no limit.
   /// - Returns: how many places are ready; 0 also after a signal.
   @discardableResult public func wait(timeoutMilliseconds: Int) -> Int {
-    var waiting = 0
-    for socket in sockets {
-      if let socket, socket.hasInput() { waiting += 1 }
+    let now = SystemClock.monotonicNanoseconds
+    var timeout = Int32(clamping: timeoutMilliseconds)
+    for case let socket? in sockets {
+      if socket.hasInput(now) { timeout = 0 }
+      if let due = socket.askDue(now), timeout < 0 || due < Int64(timeout) * 1_000_000 {
+        timeout = Int32(clamping: (due + 999_999) / 1_000_000)
+      }
     }
-    let timeout = waiting > 0 ? 0 : Int32(clamping: timeoutMilliseconds)
     let ready = poll(&items, nfds_t(items.count), timeout)
     if ready < 0 {
       for index in items.indices { items[index].revents = 0 }

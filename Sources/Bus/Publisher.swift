@@ -139,7 +139,7 @@ public final class Publisher {
   /// Whether `processSubscriptions` has something to process.
   public var hasSubscriptions: Bool {
     socket.mayHaveInput = true
-    return socket.hasInput()
+    return socket.hasInput(SystemClock.monotonicNanoseconds)
   }
 
   /// Reads what subscribers asked for since the last call; never blocks.

@@ -21,6 +21,15 @@ public final class BusSocket {
   /// Whether something was done with the socket since it was last found empty: any call may swallow the one sign that
   /// `descriptor` gives.
   var mayHaveInput = true
+  /// Whether something was sent since then.
+  ///
+  /// That swallows a sign only where one came at the same moment, so it is asked about a little later, and once for all
+  /// that was sent meanwhile.
+  private var hasSent = false
+  /// When the socket was last asked, in monotonic nanoseconds.
+  private var askedAt: Int64 = 0
+  /// How long it is not asked again because of what was sent.
+  private static let pauseNanoseconds: Int64 = 10_000_000
 
   init(type: Int32) throws(BusError) {
     guard let handle = zmq_socket(sharedContext.pointer, type) else { throw BusError.last("zmq_socket") }
@@ -31,12 +40,20 @@ public final class BusSocket {
     self.descriptor = descriptor
   }
 
+  /// In how many nanoseconds from now the socket is to be asked because of what was sent; nil where it need not be.
+  func askDue(_ now: Int64) -> Int64? { hasSent ? max(0, askedAt + Self.pauseNanoseconds - now) : nil }
+
   /// Whether a message can be received; asks the socket only where it may be so.
-  func hasInput() -> Bool {
-    guard mayHaveInput else { return false }
+  func hasInput(_ now: Int64) -> Bool {
+    guard mayHaveInput || askDue(now) == 0 else { return false }
+    hasSent = false
+    askedAt = now
     var events: Int32 = 0
     var size = MemoryLayout<Int32>.size
-    guard zmq_getsockopt(handle, ZMQ_EVENTS, &events, &size) == 0 else { return true }
+    guard zmq_getsockopt(handle, ZMQ_EVENTS, &events, &size) == 0 else {
+      mayHaveInput = true
+      return true
+    }
     mayHaveInput = events & ZMQ_POLLIN != 0
     return mayHaveInput
   }
@@ -75,7 +92,7 @@ public final class BusSocket {
 
   /// Sends one frame; a publisher's socket drops for slow subscribers and never blocks.
   func send(_ bytes: UnsafeRawBufferPointer) {
-    mayHaveInput = true
+    hasSent = true
     while zmq_send(handle, bytes.baseAddress, bytes.count, ZMQ_DONTWAIT) < 0 {
       guard zmq_errno() == EINTR else { return }
     }

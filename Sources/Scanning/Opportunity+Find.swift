@@ -3,29 +3,40 @@ internal import Market
 
 extension Scanner {
   /// The opportunity that a find is, with all that an executor needs.
-  func opportunity(_ find: Find, id: UInt64, state: OpportunityState, foundAt: Timestamp) -> Opportunity {
-    var legs: [Leg] = []
-    legs.reserveCapacity(find.legs.count)
-    var venueTime = Timestamp(nanoseconds: 0)
-    for leg in find.legs {
-      let quote = LegQuote(side(of: leg, find), quantity: find.quote.quantity, rounding: find.kind.isSell ? .down : .up)
-      venueTime = max(venueTime, feed.cache.header(leg.book).venueTime)
-      legs.append(
-        Leg(
-          instrument: feed.markets[leg.market].instrument(ofOutcome: leg.outcome),
-          marketID: feed.markets[leg.market].id, side: find.kind.isSell ? .sell : .buy, limit: quote.worst,
-          quantity: find.quote.quantity, notional: quote.notional, fee: quote.fee))
+  func opportunity(_ find: Find, id: UInt64) -> Opportunity {
+    let legs = find.legs.map { leg in
+      Leg(
+        instrument: feed.markets[leg.market].instrument(ofOutcome: leg.outcome), marketID: feed.markets[leg.market].id,
+        side: find.kind.isSell ? .sell : .buy, limit: .zero, quantity: .zero, notional: .zero, fee: .zero)
     }
     var opportunity = Opportunity(
-      id: id, state: state, kind: find.kind, eventID: feed.markets[find.legs[0].market].eventID, legs: legs,
-      payout: find.payout, cost: find.cost, foundAt: foundAt, updatedAt: now, venueTime: venueTime)
-    opportunity.score = scoring.score(facts(find, legs), find)
+      id: id, state: .opened, kind: find.kind, eventID: feed.markets[find.legs[0].market].eventID, legs: legs,
+      payout: find.payout, cost: find.cost, foundAt: now, updatedAt: now, venueTime: now)
+    refresh(&opportunity, find)
+    return opportunity
+  }
+
+  /// Brings what books, prices and the time make of an opportunity up to date; its legs are those of the find.
+  func refresh(_ opportunity: inout Opportunity, _ find: Find) {
+    opportunity.venueTime = Timestamp(nanoseconds: 0)
+    for (number, leg) in find.legs.enumerated() {
+      let quote = LegQuote(side(of: leg, find), quantity: find.quote.quantity, rounding: find.kind.isSell ? .down : .up)
+      opportunity.venueTime = max(opportunity.venueTime, feed.cache.header(leg.book).venueTime)
+      opportunity.legs[number].limit = quote.worst
+      opportunity.legs[number].quantity = find.quote.quantity
+      opportunity.legs[number].notional = quote.notional
+      opportunity.legs[number].fee = quote.fee
+    }
+    opportunity.payout = find.payout
+    opportunity.cost = find.cost
+    opportunity.updatedAt = now
+    opportunity.score = scoring.score(facts(find, opportunity.legs), find)
     opportunity.probability = find.probability
     opportunity.endsAt = endsAt(find)
     opportunity.hold = hold(find, opportunity.score)
     opportunity.markSource = find.markSource
+    opportunity.staleReason = ""
     opportunity.triggerPrice = find.triggerPrice
-    return opportunity
   }
 
   private func side(of leg: FindLeg, _ find: Find) -> SetLeg {
@@ -34,7 +45,7 @@ extension Scanner {
 
   /// The end of the market that ends last; nil where a venue does not say it of one of them.
   private func endsAt(_ find: Find) -> Timestamp? {
-    let last = find.legs.map { index.markets[$0.market].endsAt }.max() ?? Int64.max
+    let last = find.legs.reduce(Int64.min) { max($0, index.markets[$1.market].endsAt) }
     return last == Int64.max ? nil : Timestamp(nanoseconds: last)
   }
 

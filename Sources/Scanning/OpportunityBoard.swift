@@ -2,10 +2,17 @@ public import Market
 
 /// Which opportunities are open, so that each is told once when it opens, when it changes and when it is gone.
 public final class OpportunityBoard {
-  private struct Entry {
-    var place: FindPlace
+  /// What is open; changed where it stands, for it is large.
+  private final class Entry {
+    let place: FindPlace
     var find: Find
     var opportunity: Opportunity
+
+    init(_ place: FindPlace, _ find: Find, _ opportunity: Opportunity) {
+      self.place = place
+      self.find = find
+      self.opportunity = opportunity
+    }
   }
 
   /// Where the entry of each place of one strategy stands; −1 where nothing is open.
@@ -24,8 +31,9 @@ public final class OpportunityBoard {
   public private(set) var openCount = 0
   private var nextCount: UInt64 = 1
   private let epoch: UInt64
-  /// What has not been published yet, in order.
-  private var pending: [Opportunity] = []
+  /// Is told each opportunity as soon as it opens, changes or is gone, in the middle of a scan: one does not wait for the
+  /// next.
+  public var onNews: ((Opportunity) -> Void)?
   /// Those that are over, newest last; at most twice `closedMax`.
   public private(set) var closed: [Opportunity] = []
   private let closedMax: Int
@@ -62,12 +70,10 @@ public final class OpportunityBoard {
     if slot >= 0, let known = entries[slot] {
       if let find, known.find.kind == find.kind, known.find.legs == find.legs {
         guard known.find != find || known.opportunity.hold == .stalePrice else { return }
-        let opportunity = known.opportunity
-        return tell(
-          Entry(
-            place: place, find: find,
-            opportunity: engine.opportunity(
-              find, id: opportunity.id, state: .changed, foundAt: opportunity.foundAt)), slot)
+        known.find = find
+        known.opportunity.state = .changed
+        engine.refresh(&known.opportunity, find)
+        return tell(known, slot)
       }
       close(known, slot, engine.now)
     }
@@ -75,8 +81,10 @@ public final class OpportunityBoard {
     let id = epoch << 32 | nextCount
     nextCount += 1
     openedCount += 1
-    let opportunity = engine.opportunity(find, id: id, state: .opened, foundAt: engine.now)
-    tell(Entry(place: place, find: find, opportunity: opportunity), takeSlot(place))
+    let entry = Entry(place, find, engine.opportunity(find, id: id))
+    let taken = takeSlot(place)
+    entries[taken] = entry
+    tell(entry, taken)
   }
 
   /// Holds what is open in a place, because a price behind it has become too old: it may be good, and nobody knows.
@@ -105,14 +113,12 @@ public final class OpportunityBoard {
   }
 
   private func tell(_ entry: Entry, _ slot: Int) {
-    pending.append(entry.opportunity)
     told[slot] = entry.find.set
-    entries[slot] = entry
+    onNews?(entry.opportunity)
   }
 
   /// Tells an entry again whose hold has changed.
   private func tell(_ entry: Entry, _ slot: Int, hold: HoldReason?, staleReason: String = "", now: Timestamp) {
-    var entry = entry
     entry.opportunity.hold = hold
     entry.opportunity.staleReason = staleReason
     entry.opportunity.state = .changed
@@ -128,10 +134,10 @@ public final class OpportunityBoard {
     freeSlots.append(slot)
     slots[Int(entry.place.strategy.code)].ofNumber[entry.place.number] = -1
     openCount -= 1
-    pending.append(gone)
     closed.append(gone)
     if closed.count > closedMax * 2 { closed.removeFirst(closed.count - closedMax) }
     lifetimes[gone.strategy, default: LifetimeCounts()].add(gone.lifetimeNanoseconds(now: now))
+    onNews?(gone)
   }
 
   /// Tells those again whose hold has changed.
@@ -146,13 +152,6 @@ public final class OpportunityBoard {
   /// The open opportunities, the best score first; equal ones in the order in which they were found.
   public var openOpportunities: [Opportunity] {
     entries.compactMap { $0?.opportunity }.sorted(by: Opportunity.ranksBefore)
-  }
-
-  /// Hands over what waits to be published.
-  public func drain(_ body: (Opportunity) -> Void) {
-    guard !pending.isEmpty else { return }
-    for opportunity in pending { body(opportunity) }
-    pending.removeAll(keepingCapacity: true)
   }
 }
 

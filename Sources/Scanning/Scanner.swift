@@ -67,13 +67,14 @@ public final class Scanner {
     for book in feed.marketBooks[place] where index.isWatched(book) { batch.books.insert(book) }
   }
 
-  /// Takes a book that has changed, when the feed has it; the next scan looks at it.
+  /// Takes a book that has changed; the next scan looks at it.
   ///
-  /// Most changes cannot matter, which its best prices and its neighbour's tell by one comparison.
+  /// One that the feed has not is passed over. Most changes cannot matter, which its best prices and its neighbour's tell by one comparison.
   @inlinable public func bookChanged(_ book: BookIndex) {
     changeCount &+= 1
-    let touches = feed.cache.touches
-    let neighbour = touches[min(book ^ 1, feed.cache.count &- 1)]
+    let (touches, count) = (feed.cache.touches, feed.cache.count)
+    guard UInt(bitPattern: book) < UInt(bitPattern: count) else { return }
+    let neighbour = touches[min(book ^ 1, count &- 1)]
     if touches[book].reasons(with: neighbour, marks: Touch.allMarks) != 0 { changes.append(book) }
   }
 

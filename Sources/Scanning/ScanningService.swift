@@ -48,6 +48,10 @@ public final class ScanningService {
     var topics: [Strategy: TopicHandle] = [:]
     for strategy in Strategy.allCases { topics[strategy] = publisher.topic(Topic.opportunity + strategy.rawValue) }
     opportunityTopics = topics
+    board.onNews = { [publisher, topics] opportunity in
+      guard let topic = topics[opportunity.strategy] else { return }
+      publisher.publish(topic) { opportunity.encode($0) }
+    }
     healthTopic = publisher.topic(Topic.health + context.name)
     fullScanNanoseconds = Int64(settings.integer("scanner", "full_scan_s")) * 1_000_000_000
   }
@@ -70,14 +74,13 @@ public final class ScanningService {
       // A flood must not keep the loop from its clock and from being told to stop.
       for _ in 0..<64 {
         let count = subscriber.receive(limit: 512, handle)
-        scan()
+        scanner.scanDirty(now: SystemClock.now)
         if count < 512 { break }
       }
       let after = SystemClock.monotonicNanoseconds
       if after >= nextFullScan {
         nextFullScan = after + fullScanNanoseconds
         scanner.scanAll(now: SystemClock.now)
-        publishFinds()
       }
       if after >= nextHealth {
         nextHealth = after + 1_000_000_000
@@ -95,11 +98,6 @@ public final class ScanningService {
   private func untilNextEnd() -> Int64 {
     guard scanner.nextEnd < Int64.max else { return Int64.max }
     return max(0, (scanner.nextEnd - SystemClock.now.nanoseconds + 999_999) / 1_000_000)
-  }
-
-  private func scan() {
-    scanner.scanDirty(now: SystemClock.now)
-    publishFinds()
   }
 
   private func handle(_ event: BusEvent) {
@@ -196,13 +194,6 @@ public final class ScanningService {
   private func checkVenues() {
     let closed = admission.closed(SystemClock.monotonicNanoseconds)
     for venue in admission.venues { scanner.setVenue(venue, isOpen: closed[venue] == nil) }
-  }
-
-  private func publishFinds() {
-    scanner.board.drain { opportunity in
-      guard let topic = opportunityTopics[opportunity.strategy] else { return }
-      publisher.publish(topic) { opportunity.encode($0) }
-    }
   }
 
   /// Whoever joins gets what is open, and what was lately.

@@ -78,13 +78,15 @@ final class Pipeline {
   }
 
   /// Serves the venue until both processes have done what their start has left to do, or a time is over.
-  func settle(seconds: Double = 30) {
+  ///
+  /// The catalogue goes to the history in parts, one a second.
+  func settle(seconds: Double = 60) {
     var used = processorNanoseconds(ingestor.pid) + processorNanoseconds(scanner.pid)
     let end = SystemClock.monotonicNanoseconds + Int64(seconds * 1e9)
     while SystemClock.monotonicNanoseconds < end {
-      venue.serve(milliseconds: 500)
+      venue.serve(milliseconds: 2500)
       let now = processorNanoseconds(ingestor.pid) + processorNanoseconds(scanner.pid)
-      if now - used < 10_000_000 { return }
+      if now - used < 50_000_000 { return }
       used = now
     }
   }

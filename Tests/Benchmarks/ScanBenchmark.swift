@@ -20,7 +20,6 @@ enum ScanBenchmark {
     let scanner = loaded.scanner
     let now = SystemClock.now
     scanner.scanAll(now: now)
-    scanner.board.drain { _ in }
     var full: [Double] = []
     var dirty: [Double] = []
     var allocations = (full: 0.0, dirty: 0.0)

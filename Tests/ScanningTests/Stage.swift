@@ -8,6 +8,7 @@ final class Stage {
   let scanner: Scanner
   var now = Timestamp(nanoseconds: 1_784_852_721_000_000_000)
   private var count = 0
+  private var told: [Opportunity] = []
 
   init(
     minimumProfit: String = "0.01", quantityMax: String = "10000", suspiciousReturn: Double = 10,
@@ -22,6 +23,7 @@ final class Stage {
     options.bookAgeMaxNanoseconds = bookAgeSeconds * 1_000_000_000
     configure(&options)
     scanner = Scanner(feed: feed, options: options, board: OpportunityBoard(epoch: 7, closedMax: closedMax))
+    scanner.board.onNews = { [weak self] in self?.told.append($0) }
   }
 
   /// Adds a market; its books have no snapshot yet.
@@ -86,21 +88,20 @@ final class Stage {
     return trade
   }
 
-  /// Scans what has changed, and hands over what is to be published.
+  /// Scans what has changed, and hands over what was told since the last time.
   @discardableResult func scan() -> [Opportunity] {
     scanner.scanDirty(now: now)
     return takeTold()
   }
 
-  /// Scans everything, and hands over what is to be published.
+  /// Scans everything, and hands over what was told since the last time.
   func scanAll() -> [Opportunity] {
     scanner.scanAll(now: now)
     return takeTold()
   }
 
   private func takeTold() -> [Opportunity] {
-    var told: [Opportunity] = []
-    scanner.board.drain { told.append($0) }
+    defer { told.removeAll() }
     return told
   }
 

@@ -21,7 +21,9 @@ final class TermsKeeper: Sendable {
     self.writer = writer
     var digests: [UInt32: UInt64] = [:]
     do throws(StoreError) {
-      for (id, digest) in try HistoryStore(readingFrom: path).termsDigests(venue) { digests[Self.number(of: id)] = digest }
+      for (id, digest) in try HistoryStore(readingFrom: path).termsDigests(venue) {
+        digests[Self.number(of: id)] = digest
+      }
     } catch {
       // All are written again, which changes nothing.
       Log.info("the terms are read anew", ["venue": venue.rawValue, "reason": "\(error)"])
