@@ -122,6 +122,30 @@ struct CrossPlatformTests {
     #expect(stage.scanner.board.openCount == 0)
   }
 
+  @Test func `a text that nobody knows is not the approved one`() throws {
+    let stage = try Stage()
+    let (here, there) = try pair(stage, terms: (0, 22))
+    stage.change(here) { $0.termsDigest = 0 }
+    try stage.set(here, 0, asks: [("0.30", "40")])
+    try stage.set(there, 1, asks: [("0.55", "60")])
+    #expect(stage.scan().isEmpty)
+    #expect(stage.scanner.pairCounts.active == 0)
+  }
+
+  @Test(arguments: [("0.30", "0.45", OpportunityKind.crossFirst), ("0.45", "0.30", .crossSecond)])
+  func `where both directions pay, the better one counts`(
+    yes: String, no: String, kind: OpportunityKind
+  ) throws {
+    let stage = try Stage()
+    let (here, there) = try pair(stage)
+    try stage.set(here, 0, asks: [(yes, "40")])
+    try stage.set(here, 1, asks: [(no, "40")])
+    try stage.set(there, 0, asks: [("0.45", "40")])
+    try stage.set(there, 1, asks: [("0.45", "40")])
+    stage.scan()
+    #expect(stage.scanner.board.openOpportunities.filter { $0.strategy == .crossPlatform }.map(\.kind) == [kind])
+  }
+
   @Test func `a pair may be announced before its markets are`() throws {
     let stage = try Stage()
     stage.scanner.setPairs([
@@ -162,6 +186,20 @@ struct CrossPlatformTests {
     #expect(stage.scanner.skips[.offGrid] > 0)
     try stage.set(there, 1, asks: [("0.535", "60")])
     #expect(stage.only() != nil)
+  }
+
+  @Test func `the second outcome's grid is the first one's from above`() throws {
+    let grid = try #require(
+      PriceGrid([
+        .init(start: .zero, end: Price("0.5"), step: Price("0.02")),
+        .init(start: Price("0.5"), end: .one, step: Price("0.001")),
+      ]))
+    let stage = try Stage()
+    let (here, there) = try pair(stage) { $0.grid = grid }
+    try stage.set(here, 0, asks: [("0.30", "40")])
+    try stage.set(there, 1, asks: [("0.53", "60")])
+    #expect(stage.scan().isEmpty, "0.47 of the first one is not on its grid")
+    #expect(stage.scanner.skips[.offGrid] > 0)
   }
 
   @Test func `a venue that takes no orders holds its finds, and lets them go again`() throws {

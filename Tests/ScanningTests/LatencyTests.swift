@@ -77,8 +77,20 @@ struct LatencyTests {
     #expect(found.cost == (try Money("90")))
     #expect(found.probability == 0.977)
     #expect(found.markSource == "binance")
+    #expect(found.endsAt == world.opensAt.advanced(bySeconds: 900))
     // (0.977 − 0.90) / (1 − 0.90), a quarter of it.
     #expect(abs(found.score.kelly - 0.77 / 4) < 1e-9)
+  }
+
+  @Test func `where a coin moves much, its logarithm drifts by half its variance`() throws {
+    let world = try World()
+    // 0.005 · √400 = 0.1: (ln 1.002 − 0.005) / 0.1 = −0.030; without the drift it would be 0.020, and Up likelier than not.
+    world.watch(base: 100_000, minuteReturn: 0.005 * 60.0.squareRoot())
+    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
+    world.ticker(100_200, at: world.stage.now)
+    try world.stage.set(world.market, 0, asks: [("0.30", "100")])
+    let found = try #require(world.stage.only())
+    #expect(abs(found.probability - 0.488) < 0.0025)
   }
 
   @Test func `where Up is unlikely, Down is bought, never Up sold`() throws {
@@ -131,22 +143,26 @@ struct LatencyTests {
     #expect(skips()[.volatilityUnknown] == 1)
   }
 
-  @Test func `a spot price that is stale holds what rests on it, until a fresh one confirms it or it ends`() throws {
+  /// At the second price the set is the same before and after.
+  @Test(arguments: [100_200.0, 101_000])
+  func `a spot price that is stale holds what rests on it, until a fresh one confirms it or it ends`(
+    price: Double
+  ) throws {
     let world = try World()
     world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
     world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
-    world.ticker(100_200, at: world.stage.now)
+    world.ticker(price, at: world.stage.now)
     try world.stage.set(world.market, 0, asks: [("0.90", "100")])
     #expect(world.stage.only() != nil)
     world.stage.now = world.stage.now.advanced(bySeconds: 3)
     // One exchange alone is not enough.
-    world.ticker(100_200, at: world.stage.now, venues: 0..<1)
+    world.ticker(price, at: world.stage.now, venues: 0..<1)
     let held = try #require(world.stage.scanAll().first)
     #expect(held.state == .changed && held.hold == .stalePrice)
     #expect(held.staleReason == "BTC: 1 of 5 exchanges have a fresh price, 2 are needed")
     #expect(world.stage.scanner.skips[.spotPriceMissing] > 0)
     #expect(world.stage.scanAll().isEmpty, "it is told once")
-    world.ticker(100_200, at: world.stage.now)
+    world.ticker(price, at: world.stage.now)
     let confirmed = try #require(world.stage.scanAll().first)
     #expect(confirmed.id == held.id && confirmed.hold == nil && confirmed.staleReason.isEmpty)
     world.stage.now = world.opensAt.advanced(bySeconds: 895)

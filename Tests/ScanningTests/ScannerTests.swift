@@ -56,6 +56,18 @@ struct ScannerTests {
     #expect(stage.only() != nil)
   }
 
+  @Test func `an opportunity bears the venue's time of its newest book, not that of the scan`() throws {
+    let stage = try Stage()
+    let market = try stage.add()
+    try stage.set(market, 0, asks: [("0.40", "100")])
+    stage.now = stage.now.advanced(bySeconds: 1)
+    let newest = stage.now
+    try stage.set(market, 1, asks: [("0.50", "100")])
+    stage.now = stage.now.advanced(bySeconds: 1)
+    let found = try #require(stage.only())
+    #expect(found.venueTime == newest && found.updatedAt == stage.now)
+  }
+
   @Test func `an event whose set of outcomes is open is left out and counted`() throws {
     let augmented = try Stage()
     _ = try event(augmented) { _, market in market.isAugmented = true }

@@ -51,6 +51,24 @@ struct SpikeTests {
     #expect(stage.scan().isEmpty)
   }
 
+  @Test func `below the trigger a trade is none, however cheap the asks are`() throws {
+    let (stage, market) = try stage()
+    try stage.set(market, 0, bids: [("0.90", "100")], asks: [("0.91", "100")])
+    stage.trade(market, 0, at: stage.now, price: "0.949", size: "60")
+    #expect(stage.scan().isEmpty)
+    stage.trade(market, 0, at: stage.now, price: "0.95", size: "60")
+    #expect(stage.only() != nil)
+  }
+
+  @Test func `a jump that is told too late is counted as such`() throws {
+    let (stage, market) = try stage()
+    stage.now = stage.now.advanced(bySeconds: 60)
+    stage.trade(market, 0, at: stage.now.advanced(bySeconds: -12), price: "0.80", size: "10")
+    stage.trade(market, 0, at: stage.now.advanced(bySeconds: -11), price: "0.96", size: "60")
+    #expect(stage.scan().isEmpty)
+    #expect(stage.scanner.skips[.tradeTooOld] == 1)
+  }
+
   @Test func `without a jump within the window a high price is none`() throws {
     let (stage, market) = try stage()
     stage.now = stage.now.advanced(bySeconds: 60)
@@ -87,6 +105,14 @@ struct SpikeTests {
     stage.now = stage.now.advanced(bySeconds: 2)
     #expect(stage.scan().map(\.state) == [.closed], "no book has changed")
     #expect(stage.scanner.nextEnd == Int64.max)
+  }
+
+  @Test func `the scan of everything does not take up a spike that is over`() throws {
+    let (stage, market) = try stage()
+    stage.trade(market, 0, at: stage.now, price: "0.96", size: "60")
+    #expect(stage.only() != nil)
+    stage.now = stage.now.advanced(bySeconds: 2)
+    #expect(stage.scanAll().map(\.state) == [.closed])
   }
 
   @Test func `what is asked near the trade's price earns too little`() throws {
