@@ -27,6 +27,11 @@ public final class HistoryStore {
     try database.requireVersion(of: Self.migrations)
   }
 
+  /// Gives back what SQLite keeps of pages and statements; a large batch has filled it with what is not needed again.
+  ///
+  /// - Throws: `StoreError`.
+  func shrink() throws(StoreError) { try database.execute("PRAGMA shrink_memory") }
+
   /// Writes a batch: all of it, or nothing.
   /// - Parameter batch: what is written; what is there already in the same words is left alone.
   /// - Returns: how many rows were new or have changed.

@@ -116,6 +116,7 @@ public final class HistoryWriter: Sendable {
           if batch.terms.count + batch.markets.count >= HistoryWriter.muchRows {
             // A whole catalogue with its texts, which will not come again soon.
             batch = HistoryBatch(time: batch.time)
+            try open.shrink()
             Footprint.shrink()
           }
         }
