@@ -69,7 +69,8 @@ public final class Scanner {
 
   /// Takes a book that has changed; the next scan looks at it.
   ///
-  /// One that the feed has not is passed over. Most changes cannot matter, which its best prices and its neighbour's tell by one comparison.
+  /// One that the feed has not is passed over. Most changes cannot matter, which its best prices and its neighbour's tell
+  /// by one comparison.
   @inlinable public func bookChanged(_ book: BookIndex) {
     changeCount &+= 1
     let (touches, count) = (feed.cache.touches, feed.cache.count)

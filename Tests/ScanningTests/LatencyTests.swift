@@ -143,26 +143,27 @@ struct LatencyTests {
     #expect(skips()[.volatilityUnknown] == 1)
   }
 
-  /// At the second price the set is the same before and after.
-  @Test(arguments: [100_200.0, 101_000])
+  /// On the coarse grid the set is the same before and after.
+  @Test(arguments: [100_000, 10_000_000])
   func `a spot price that is stale holds what rests on it, until a fresh one confirms it or it ends`(
-    price: Double
+    tick: Int64
   ) throws {
     let world = try World()
+    world.stage.change(world.market) { $0.tick = Price(raw: tick) }
     world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
     world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
-    world.ticker(price, at: world.stage.now)
-    try world.stage.set(world.market, 0, asks: [("0.90", "100")])
+    world.ticker(100_200, at: world.stage.now)
+    try world.stage.set(world.market, 0, asks: [("0.80", "100")])
     #expect(world.stage.only() != nil)
     world.stage.now = world.stage.now.advanced(bySeconds: 3)
     // One exchange alone is not enough.
-    world.ticker(price, at: world.stage.now, venues: 0..<1)
+    world.ticker(100_200, at: world.stage.now, venues: 0..<1)
     let held = try #require(world.stage.scanAll().first)
     #expect(held.state == .changed && held.hold == .stalePrice)
     #expect(held.staleReason == "BTC: 1 of 5 exchanges have a fresh price, 2 are needed")
     #expect(world.stage.scanner.skips[.spotPriceMissing] > 0)
     #expect(world.stage.scanAll().isEmpty, "it is told once")
-    world.ticker(price, at: world.stage.now)
+    world.ticker(100_200, at: world.stage.now)
     let confirmed = try #require(world.stage.scanAll().first)
     #expect(confirmed.id == held.id && confirmed.hold == nil && confirmed.staleReason.isEmpty)
     world.stage.now = world.opensAt.advanced(bySeconds: 895)
