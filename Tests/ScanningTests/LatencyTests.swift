@@ -62,14 +62,19 @@ struct LatencyTests {
         ticker(base * (minute % 2 == 0 ? 1 : exp(minuteReturn)), at: now.advanced(bySeconds: second))
       }
     }
+
+    /// All that a find needs: prices that went over each minute by so much for the root of a second, 100,000 when the
+    /// window opened, and the price of now.
+    func open(perRootSecond: Double = 0.00005, price: Double) {
+      watch(base: 100_000, minuteReturn: perRootSecond * 60.0.squareRoot())
+      candle(open: 100_000, close: 100_000, start: opensAt.advanced(bySeconds: -60))
+      ticker(price, at: stage.now)
+    }
   }
 
   @Test func `the worked example: two standard deviations up, Up at 0.90`() throws {
     let world = try World()
-    // Over each minute 0.00005 · √60.
-    world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
-    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
-    world.ticker(100_200, at: world.stage.now)
+    world.open(price: 100_200)
     try world.stage.set(world.market, 0, asks: [("0.90", "100")])
     let found = try #require(world.stage.only())
     #expect(found.kind == .latencyUp)
@@ -85,9 +90,7 @@ struct LatencyTests {
   @Test func `where a coin moves much, its logarithm drifts by half its variance`() throws {
     let world = try World()
     // 0.005 · √400 = 0.1: (ln 1.002 − 0.005) / 0.1 = −0.030; without the drift it would be 0.020, and Up likelier than not.
-    world.watch(base: 100_000, minuteReturn: 0.005 * 60.0.squareRoot())
-    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
-    world.ticker(100_200, at: world.stage.now)
+    world.open(perRootSecond: 0.005, price: 100_200)
     try world.stage.set(world.market, 0, asks: [("0.30", "100")])
     let found = try #require(world.stage.only())
     #expect(abs(found.probability - 0.488) < 0.0025)
@@ -95,9 +98,7 @@ struct LatencyTests {
 
   @Test func `where Up is unlikely, Down is bought, never Up sold`() throws {
     let world = try World()
-    world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
-    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
-    world.ticker(99_800, at: world.stage.now)
+    world.open(price: 99_800)
     try world.stage.set(world.market, 0, bids: [("0.20", "100")])
     #expect(world.stage.scan().isEmpty)
     try world.stage.set(world.market, 1, asks: [("0.80", "100")])
@@ -108,9 +109,7 @@ struct LatencyTests {
 
   @Test func `the fee and the least edge decide which levels are bought`() throws {
     let world = try World(rate: "0.07")
-    world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
-    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
-    world.ticker(100_200, at: world.stage.now)
+    world.open(price: 100_200)
     // 0.94 + 0.07 · 0.94 · 0.06 = 0.94395 leaves 0.033; 0.945 + 0.00364 leaves 0.0284, less than 0.03.
     try world.stage.set(world.market, 0, asks: [("0.94", "10"), ("0.945", "10")])
     #expect(try world.stage.only()?.legs[0].quantity == Quantity("10"))
@@ -120,9 +119,7 @@ struct LatencyTests {
 
   @Test func `doubt about the volatility counts against us`() throws {
     let world = try World(errors: 2)
-    world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
-    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
-    world.ticker(100_200, at: world.stage.now)
+    world.open(price: 100_200)
     try world.stage.set(world.market, 0, asks: [("0.50", "100")])
     let found = try #require(world.stage.only())
     #expect(found.probability < 0.95 && found.probability > 0.8)
@@ -150,9 +147,7 @@ struct LatencyTests {
   ) throws {
     let world = try World()
     world.stage.change(world.market) { $0.tick = Price(raw: tick) }
-    world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
-    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
-    world.ticker(100_200, at: world.stage.now)
+    world.open(price: 100_200)
     try world.stage.set(world.market, 0, asks: [("0.80", "100")])
     #expect(world.stage.only() != nil)
     world.stage.now = world.stage.now.advanced(bySeconds: 3)
@@ -172,9 +167,7 @@ struct LatencyTests {
 
   @Test func `in the last seconds nothing is bought`() throws {
     let world = try World(left: 9)
-    world.watch(base: 100_000, minuteReturn: 0.00005 * 60.0.squareRoot())
-    world.candle(open: 100_000, close: 100_000, start: world.opensAt.advanced(bySeconds: -60))
-    world.ticker(100_200, at: world.stage.now)
+    world.open(price: 100_200)
     try world.stage.set(world.market, 0, asks: [("0.50", "100")])
     #expect(world.stage.scan().isEmpty)
   }

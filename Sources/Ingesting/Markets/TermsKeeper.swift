@@ -22,7 +22,7 @@ final class TermsKeeper: Sendable {
     var digests: [UInt32: UInt64] = [:]
     do throws(StoreError) {
       for (id, digest) in try HistoryStore(readingFrom: path).termsDigests(venue) {
-        digests[Self.number(of: id)] = digest
+        digests[id.shortHash] = digest
       }
     } catch {
       // All are written again, which changes nothing.
@@ -31,17 +31,20 @@ final class TermsKeeper: Sendable {
     known = Mutex(digests)
   }
 
-  private static func number(of id: String) -> UInt32 { UInt32(truncatingIfNeeded: id.hashValue) }
-
   func take(_ terms: [MarketTerms]) {
     let news = known.withLock { known in
-      terms.filter { known.updateValue($0.digest, forKey: Self.number(of: $0.id)) != $0.digest }
+      terms.filter { known.updateValue($0.digest, forKey: $0.id.shortHash) != $0.digest }
     }
     guard !news.isEmpty else { return }
     var batch = HistoryBatch(time: SystemClock.now)
     batch.terms = news
     writer.post(batch)
   }
+}
+
+extension String {
+  /// A number of a text, of which tables of tens of thousands keep four bytes; another text may have the same.
+  var shortHash: UInt32 { UInt32(truncatingIfNeeded: hashValue) }
 }
 
 extension Money {

@@ -210,16 +210,14 @@ struct MarketIndex {
   /// Ids whose hash another id has.
   private var others: [String: Int] = [:]
 
-  private func number(of id: String) -> UInt32 { UInt32(truncatingIfNeeded: id.hashValue) }
-
   /// The place of an id, or nil; `isAt` tells whether the id is that of a place.
   func place(of id: String, isAt: (Int) -> Bool) -> Int? {
-    guard let place = places[number(of: id)] else { return nil }
+    guard let place = places[id.shortHash] else { return nil }
     return isAt(Int(place)) ? Int(place) : others[id]
   }
 
   /// Notes the place of an id that is not known yet.
   mutating func add(_ id: String, at place: Int) {
-    if places[number(of: id)] == nil { places[number(of: id)] = Int32(place) } else { others[id] = place }
+    if places[id.shortHash] == nil { places[id.shortHash] = Int32(place) } else { others[id] = place }
   }
 }
