@@ -7,8 +7,8 @@ internal import Store
 ///
 /// `run` returns when the process is told to stop.
 public final class ExecutingService {
-  private let context: WorkerContext
-  private let mode: ExecutionMode
+  let context: WorkerContext
+  let mode: ExecutionMode
   private let publisher: Publisher
   let subscriber: Subscriber
   private let directory: Directory
@@ -16,22 +16,24 @@ public final class ExecutingService {
   let desk: ExecutionDesk
   /// Which venues take orders.
   var admission: VenueAdmission
-  private let log: ExecutionLog
+  /// Our accounts there.
+  let accounts: AccountWatch
+  let log: ExecutionLog
   private let healthTopic: TopicHandle
   private var orderTopics: [Venue: TopicHandle] = [:]
   private var fillTopics: [Venue: TopicHandle] = [:]
   private var waiting: [Opportunity] = []
   private var snapshots: [SnapshotRequest] = []
   /// Executions that a crash interrupted; they wait for their books.
-  private var interrupted: [[OrderResult]] = []
-  private var interruptedUntil: Int64 = 0
+  var interrupted: [[OrderResult]] = []
+  var interruptedUntil: Int64 = 0
   /// Set once we are told to stop: until then, what is under way may come to its end; nothing new is begun.
   private var drainUntil: Int64?
   private var orderCount: Int64 = 0
   private var fillCount: Int64 = 0
 
   /// How long interrupted executions wait for their books before they go on without.
-  private static let interruptedWaitNanoseconds: Int64 = 60_000_000_000
+  static let interruptedWaitNanoseconds: Int64 = 60_000_000_000
 
   /// How long orders that are under way may take when we are told to stop.
   private static let drainNanoseconds: Int64 = 2_000_000_000
@@ -45,6 +47,7 @@ public final class ExecutingService {
     mode = try ExecutionMode.of(settings)
     desk = ExecutionDesk(options: try ExecutorOptions(settings: settings))
     admission = VenueAdmission(silenceMaxNanoseconds: desk.options.venueSilenceMaxNanoseconds)
+    accounts = try AccountWatch(settings: settings, runDirectory: context.runDirectory)
     log = try ExecutionLog(dataDirectory: context.dataDirectory)
     let highWaterMark = settings.integer("bus", "high_water_mark_messages")
     publisher = try Publisher(name: context.name, runDirectory: context.runDirectory, highWaterMark: highWaterMark)
@@ -63,109 +66,25 @@ public final class ExecutingService {
     try restart()
   }
 
-  // MARK: - Restart
-
-  private func restart() throws {
-    let booked = try restoreFromLedger()
-    let restart = try log.restart(now: SystemClock.now, fillsAfter: booked)
-    desk.restore(fills: restart.fills)
-    desk.restore(executed: restart.executed)
-    var stuck: [String: Money] = [:]
-    for position in restart.stuck {
-      let key = "\(position.instrument.venue.rawValue)/\(position.marketID)"
-      stuck[key] = (stuck[key] ?? .zero) + position.cost
-    }
-    desk.restore(stuck: stuck)
-    if mode == .paper {
-      interrupted = restart.uneven.filter { Execution(recovering: $0, events: [], options: desk.options) != nil }
-    }
-    interruptedUntil = SystemClock.monotonicNanoseconds + Self.interruptedWaitNanoseconds
-    try readFlags()
-    Log.info(
-      "journal read",
-      [
-        "mode": mode.rawValue, "fills": "\(restart.fills.count)", "executed": "\(restart.executed.count)",
-        "orders_closed": "\(restart.closedNow.count)", "interrupted": "\(interrupted.count)",
-        "stuck": "\(restart.stuck.count)", "cash": "\(desk.portfolio.cash)",
-      ])
-  }
-
-  /// Takes the account as the settler's ledger has it, settlements and merges included.
-  ///
-  /// - Returns: the last fill that is booked there; 0 where there is no ledger yet.
-  private func restoreFromLedger() throws(StoreError) -> Int64 {
-    let ledger: LedgerStore
-    do throws(StoreError) {
-      ledger = try LedgerStore(readingFrom: context.dataDirectory + "/ledger.db")
-    } catch {
-      guard error.code == .notReady else { throw error }
-      return 0
-    }
-    guard try ledger.transactionCount() > 0 else { return 0 }
-    let standing = try ledger.standing()
-    var positions: [InstrumentID: Portfolio.Position] = [:]
-    for position in standing.positions {
-      var sum = positions[position.key.instrument] ?? Portfolio.Position(marketID: position.marketID)
-      sum.quantity += position.quantity
-      sum.cost += position.cost
-      positions[position.key.instrument] = sum
-    }
-    desk.restore(cash: standing.cash, positions: positions)
-    return standing.cursor
-  }
-
-  /// Takes up interrupted executions once their books are here; nothing new is begun before.
-  private func resumeInterrupted(_ now: Moment) {
-    guard !interrupted.isEmpty else { return }
-    let isLate = now.monotonicNanoseconds >= interruptedUntil
-    interrupted.removeAll { results in
-      let orders = results.map(\.order)
-      let isReady = orders.allSatisfy { order in
-        books.book(order.instrument).map { books.header($0).state == .live } ?? false
-      }
-      guard isReady || isLate else { return false }
-      let events = Set(
-        orders.compactMap { order in
-          books.market(order.marketID, venue: order.instrument.venue).map { "\($0.venue.rawValue)/\($0.eventID)" }
-        })
-      Log.warning("an interrupted execution is unwound", ["opportunity": "\(orders[0].opportunityID)"])
-      desk.resume(results, events: events, now: now)
-      return true
-    }
-  }
-
-  /// The kill switch and the breaker may be changed by a person while we run.
-  private func readFlags() throws(StoreError) {
-    desk.isKilled = try log.journal.flag(Flag.killSwitch)?.isSet ?? false
-    guard let flag = try log.journal.flag(TradingBreaker.flagName) else { return }
-    if flag.isSet {
-      desk.breaker.open(flag.reason)
-    } else if desk.breaker.isOpen, log.isClear {
-      desk.breaker.lift()
-      Log.info("the trading breaker was lifted", ["reason": flag.reason])
-    }
-  }
-
   // MARK: - The loop
 
   /// Executes until told to stop.
   public func run() {
     let poller = Poller()
-    let stop = poller.add(descriptor: context.stopDescriptor)
-    let subscriptions = poller.add(publisher)
-    poller.add(subscriber)
+    fill(poller)
     context.notifyReady(status: "\(mode.rawValue): waiting for opportunities")
     var nextSecond = SystemClock.monotonicNanoseconds
     while true {
       let now = SystemClock.monotonicNanoseconds
       let due = [nextSecond, desk.nextDue, log.nextDue, drainUntil].compactMap { $0 }.min() ?? nextSecond
       poller.wait(timeoutMilliseconds: Int(max(0, (due - now + 999_999) / 1_000_000)))
-      if poller.isReady(stop), context.takeStop(), drainUntil == nil {
+      if poller.isReady(0), context.takeStop(), drainUntil == nil {
         drainUntil = SystemClock.monotonicNanoseconds + Self.drainNanoseconds
         context.notify("STOPPING=1")
       }
-      if poller.isReady(subscriptions) { publisher.processSubscriptions { snapshots.append($0) } }
+      if poller.isReady(1) { publisher.processSubscriptions { snapshots.append($0) } }
       while subscriber.receive(limit: 512, handle) == 512 { step() }
+      accounts.receive(poller)
       step()
       if isDrained { break }
       if SystemClock.monotonicNanoseconds >= nextSecond {
@@ -173,8 +92,17 @@ public final class ExecutingService {
         everySecond()
       }
       answerSnapshots()
+      if accounts.pollSetChanged { fill(poller) }
     }
     log.flush(now: Int64.max) { publish($0) }
+  }
+
+  private func fill(_ poller: Poller) {
+    poller.removeAll()
+    poller.add(descriptor: context.stopDescriptor)
+    poller.add(publisher)
+    poller.add(subscriber)
+    accounts.add(to: poller)
   }
 
   /// Whether we were told to stop, and nothing is under way any more; what does not end in time is taken up at the next
@@ -388,6 +316,7 @@ public final class ExecutingService {
 
   private func everySecond() {
     context.readiness.watchdog()
+    accounts.tick(SystemClock.monotonicNanoseconds)
     do { try readFlags() } catch { Log.warning("flags could not be read", ["error": "\(error)"]) }
     var counters = desk.counters.merging(venueCounters) { $1 }
     let feed = books.feed

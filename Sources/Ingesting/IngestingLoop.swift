@@ -23,6 +23,8 @@ final class IngestingLoop<Letter: Sendable> {
   var watch: VenueWatch
   let probeEnd = ProbeEnd()
   let shapeWatch = ShapeWatch()
+  /// Until when the venue asks us to open no stream, in monotonic nanoseconds.
+  var streamsHeldUntil: Int64 = 0
   /// How often streams have failed, by what stood in the way.
   var streamFailures: [String: Int64] = [:]
 

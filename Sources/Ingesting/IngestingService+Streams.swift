@@ -13,7 +13,8 @@ extension IngestingService {
       let stream = connections[index].stream
       switch stream.state {
       case .idle:
-        guard now >= stream.dueAt, !connections[index].isUnused, starting < attemptsMax else { continue }
+        guard now >= max(stream.dueAt, loop.streamsHeldUntil), !connections[index].isUnused, starting < attemptsMax
+        else { continue }
         starting += 1
         connect(index)
       case .connecting: continue
@@ -58,10 +59,12 @@ extension IngestingService {
     connections[index].stream.failures += 1
     let failures = connections[index].stream.failures
     connections[index].stream.dueAt =
-      now
-      + max(
-        StreamConnection.backoffNanoseconds(failures: failures, random: loop.random.next()),
-        Int64(min(retryAfterSeconds ?? 0, 7 * 86_400)) * 1_000_000_000)
+      now + StreamConnection.backoffNanoseconds(failures: failures, random: loop.random.next())
+    // What one stream is told holds for all: the venue counts connections, not which of them asks.
+    if let retryAfterSeconds {
+      loop.streamsHeldUntil = max(
+        loop.streamsHeldUntil, now + Int64(min(retryAfterSeconds, 7 * 86_400)) * 1_000_000_000)
+    }
     guard failures == 1 || failures % 10 == 0 else { return }
     Log.warning(
       "stream cannot be opened",
@@ -80,6 +83,7 @@ extension IngestingService {
       connections[index].stream.peer = peer
       connections[index].stream.state = .open
       connections[index].stream.openedAt = now
+      connections[index].stream.pace.opened(now)
       connections[index].stream.openCount += 1
       connections[index].stream.pollDueAt = 0
       loop.pollSetChanged = true

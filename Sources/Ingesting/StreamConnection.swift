@@ -20,7 +20,9 @@ struct StreamConnection {
   var dueAt: Int64 = 0
   var openedAt: Int64 = 0
   /// When it last brought more than a sign of life.
-  var dataAt: Int64 = 0
+  private(set) var dataAt: Int64 = 0
+  /// How busy it is.
+  var pace = StreamPace()
   /// Since when it does not tell what happens; 0 while it does, and before it was ever lost.
   var lostAt: Int64 = 0
   /// When what it watches is polled again while it is down.
@@ -29,6 +31,12 @@ struct StreamConnection {
   var place = -1
   /// How often it was opened.
   var openCount = 0
+
+  /// Takes more than a sign of life.
+  mutating func heard(_ now: Int64) {
+    dataAt = now
+    pace.heard(now)
+  }
 
   /// The counter of an error.
   static func name(of error: WebSocketError) -> String {

@@ -98,6 +98,9 @@ public protocol UserStreamFormat: Sendable {
   /// What is said first on a new connection; it may hold secrets, and belongs in no log.
   var opening: [String] { get }
 
+  /// How many subscriptions the venue confirms; 0 where it confirms none.
+  var confirmations: Int { get }
+
   /// The text that keeps the connection alive, and how often it is sent, in seconds; nil where WebSocket's own ping serves.
   var ping: (text: String, everySeconds: Int)? { get }
 
@@ -152,10 +155,13 @@ public struct KalshiUserStream: UserStreamFormat {
     return try signer.headers(method: "GET", url: url, time: now)
   }
 
+  private static let channels = ["user_orders", "fill", "market_positions"]
+
   /// All markets of the three channels.
-  public var opening: [String] {
-    [KalshiCommand.subscribe(id: 1, channels: ["user_orders", "fill", "market_positions"], markets: [])]
-  }
+  public var opening: [String] { [KalshiCommand.subscribe(id: 1, channels: Self.channels, markets: [])] }
+
+  /// One for each channel.
+  public var confirmations: Int { Self.channels.count }
 
   /// The venue pings.
   public var ping: (text: String, everySeconds: Int)? { nil }
@@ -287,6 +293,9 @@ public struct PolymarketUserStream: UserStreamFormat {
     }
     return [writer.text]
   }
+
+  /// None; a wrong key is answered by a close.
+  public var confirmations: Int { 0 }
 
   /// `PING` every ten seconds; the answer `PONG` is no message.
   public var ping: (text: String, everySeconds: Int)? { ("PING", 10) }

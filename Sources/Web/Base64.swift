@@ -33,4 +33,15 @@ public enum Base64 {
     bytes.removeLast(bytes.count - count)
     return bytes
   }
+
+  /// The text of bytes in the URL-safe alphabet of section 5, padded.
+  public static func encodeURLSafe(_ bytes: [UInt8]) -> String {
+    String(encode(bytes).map { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 })
+  }
+
+  /// The bytes of a text in the URL-safe alphabet of section 5; nil where it is no such text.
+  public static func decode(urlSafe text: String) -> [UInt8]? {
+    guard !text.utf8.contains(where: { $0 == 0x2B || $0 == 0x2F }) else { return nil }
+    return decode(String(text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 }))
+  }
 }

@@ -23,7 +23,7 @@ import Web
     var executor: [String: Int64] = [:]
     private var nextID: UInt64 = 1
 
-    init(_ venue: Venue) throws {
+    init(_ venue: Venue, withAccount: Bool = false) throws {
       self.venue = venue
       let run = scratch.path + "/run"
       let configuration = """
@@ -31,12 +31,20 @@ import Web
         run_dir = \(run)
         data_dir = \(scratch.path)/data
         venue_status_s = 1
+        [polymarket]
+        address = 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266
+        credentials_file = \(scratch.path)/credentials.json
+        [executor]
+        accounts = \(withAccount ? venue.rawValue : "")
+        account_check_s = 1
         [bus]
         publishers = ingestor-\(venue.rawValue),scanner-test
         [simulator]
         markets = 60
         events = 20
         """
+      try #"{"apiKey":"k","secret":"AAAA","passphrase":"p"}"#.write(
+        toFile: scratch.path + "/credentials.json", atomically: true, encoding: .utf8)
       scanner = try Publisher(name: "scanner-test", runDirectory: run)
       find = scanner.topic(Topic.opportunity + "binary")
       subscriber = try Subscriber(name: "test", topics: [Topic.venue, Topic.health])
@@ -78,6 +86,17 @@ import Web
       }
     }
 
+    func refused(_ state: VenueState) -> Int64 { executor["rejected_venue_\(state.name)"] ?? 0 }
+
+    /// How many finds went as far as to the market, which nobody knows.
+    var admitted: Int64 { executor["rejected_market_unknown"] ?? 0 }
+
+    /// Whether none goes so far any more.
+    func admitsNone(_ state: VenueState) -> Bool {
+      let (before, other) = (admitted, refused(state))
+      return eventually(follow) { refused(state) > other + 20 } && admitted == before
+    }
+
     func set(_ members: String) throws {
       let address = try String(contentsOfFile: scratch.path + "/run/simulator.address", encoding: .utf8)
       let url = "http://\(address.trimmingCharacters(in: .whitespacesAndNewlines))/faults"
@@ -103,36 +122,54 @@ import Web
     venue: Venue, fault: String, state: VenueState
   ) throws {
     let stage = try Stage(venue)
-    func refused(_ state: VenueState) -> Int64 { stage.executor["rejected_venue_\(state.name)"] ?? 0 }
-    func unknown() -> Int64 { stage.executor["rejected_market_unknown"] ?? 0 }
-    func stagnates(_ count: () -> Int64) -> Bool {
-      let before = count()
-      let other = refused(state)
-      return eventually(stage.follow) { refused(state) > other + 20 } && count() == before
-    }
     // Before anybody has said that the venue is open, nothing goes to it; then it does.
     #expect(eventually(stage.follow) { stage.states.last == .open })
     #expect(stage.states == [.open] || stage.states == [.unreachable, .open])
-    #expect(eventually(stage.follow) { unknown() > 0 })
-    #expect(refused(state) == 0)
+    #expect(eventually(stage.follow) { stage.admitted > 0 })
+    #expect(stage.refused(state) == 0)
 
     try stage.set(fault)
     #expect(eventually(stage.follow) { stage.states.last == state })
     #expect(!stage.reason.isEmpty)
-    #expect(eventually(stage.follow) { refused(state) > 0 })
-    #expect(stagnates(unknown))
+    #expect(eventually(stage.follow) { stage.refused(state) > 0 })
+    #expect(stage.admitsNone(state))
     #expect(eventually(stage.follow) { stage.executor["venue_open_\(venue.rawValue)"] == 0 })
     #expect(eventually(stage.follow) { stage.ingestor["venue_state"] == Int64(state.rawValue) })
 
     try stage.clear()
-    let before = unknown()
-    #expect(eventually(stage.follow) { stage.states.last == .open && unknown() > before })
+    let before = stage.admitted
+    #expect(eventually(stage.follow) { stage.states.last == .open && stage.admitted > before })
     #expect(eventually(stage.follow) { stage.executor["venue_open_\(venue.rawValue)"] == 1 })
 
     // An ingestor that is gone says nothing any more: that closes the venue, too.
     #expect(stage.workers[2].stop() == 0)
-    let silent = refused(.unreachable)
-    #expect(eventually(stage.follow) { refused(.unreachable) > silent + 20 })
+    let silent = stage.refused(.unreachable)
+    #expect(eventually(stage.follow) { stage.refused(.unreachable) > silent + 20 })
+    stage.stop()
+  }
+
+  @Test(arguments: [
+    (Venue.polymarket, [#""kind":"status","path":"/ws/user""#, #""kind":"disconnect","path":"/ws/user""#]),
+    (.polymarket, [#""kind":"status","path":"/balance-allowance""#]),
+    (.kalshi, [#""kind":"wrong_types","path":"/portfolio/balance""#]),
+  ])
+  func `a venue whose account does not answer gets no orders, until it does again`(
+    venue: Venue, faults: [String]
+  ) throws {
+    let stage = try Stage(venue, withAccount: true)
+    #expect(eventually(stage.follow) { stage.states.last == .open && stage.admitted > 0 })
+    #expect(stage.executor["account_open_\(venue.rawValue)"] == 1)
+    #expect(stage.executor["account_cents_\(venue.rawValue)"] != nil)
+
+    for fault in faults { try stage.set(fault) }
+    #expect(eventually(stage.follow) { stage.executor["account_open_\(venue.rawValue)"] == 0 })
+    #expect(stage.admitsNone(.unreachable))
+    // The venue itself is open: it is the account that closes it here.
+    #expect(stage.states.last == .open && stage.executor["venue_open_\(venue.rawValue)"] == 0)
+
+    try stage.clear()
+    let before = stage.admitted
+    #expect(eventually(stage.follow) { stage.admitted > before })
     stage.stop()
   }
 }

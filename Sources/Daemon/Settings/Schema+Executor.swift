@@ -41,6 +41,15 @@ extension Schema {
       "executor", "venue_silence_max_ms", .integer(100...86_400_000), default: "5000", unit: "ms",
       "a venue whose ingestor has not said for longer that it is open gets no new orders"),
     SettingDefinition(
+      "executor", "accounts", .list, default: "",
+      "the venues at which our account is watched, of polymarket and kalshi: while its stream of orders or its balance is not to be had, no new order goes there"
+    ),
+    SettingDefinition(
+      "executor", "account_check_s", .integer(1...3600), default: "10", unit: "s", "how often its balance is asked for"),
+    SettingDefinition(
+      "executor", "account_silence_s", .integer(1...3600), default: "30", unit: "s",
+      "a stream of orders that is silent for longer, signs of life included, is replaced"),
+    SettingDefinition(
       "executor", "event_exposure_max", .decimal(from: "0", to: "1000000000"), default: "2000", unit: "dollars",
       "how much of the exposure one event may have"),
     SettingDefinition(

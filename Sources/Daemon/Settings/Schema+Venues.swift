@@ -14,6 +14,17 @@ extension Schema {
       "polymarket", "websocket_url", .url(stream), default: "simulator-ws:/polymarket/ws/market",
       "URL of the market stream"),
     SettingDefinition(
+      "polymarket", "user_websocket_url", .url(stream), default: "simulator-ws:/polymarket/ws/user",
+      "URL of the stream of our own orders"),
+    SettingDefinition(
+      "polymarket", "address", .text, default: "", "the address of the wallet that our API key belongs to"),
+    SettingDefinition(
+      "polymarket", "credentials_file", .text, default: "",
+      "the file that holds the API key as the venue hands it out: apiKey, secret and passphrase"),
+    SettingDefinition(
+      "polymarket", "signature_type", .integer(0...3), default: "0",
+      "how the wallet signs: 0 plain, 1 the venue's proxy, 2 Gnosis Safe, 3 deposit wallet"),
+    SettingDefinition(
       "polymarket", "assets_per_connection", .integer(1...100_000), default: "200", unit: "assets",
       "how many assets one stream connection watches"),
     SettingDefinition(

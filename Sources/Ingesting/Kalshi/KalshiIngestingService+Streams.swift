@@ -75,6 +75,8 @@ extension KalshiIngestingService {
     distrust(index)
     connections[index].stream.lostAt = 0
     let isFirst = !connections.indices.contains { $0 < index && connections[$0].stream.state == .open }
+    // It is the one that tells of new markets; what opened before it was there is known by the catalogue alone.
+    if isFirst { markets.metadataChanged = true }
     send(
       index,
       connections[index].subscribe(
@@ -140,7 +142,7 @@ extension KalshiIngestingService {
     do {
       try peer.receive { message in
         guard message.kind == .text, problem == nil else { return }
-        connections[index].stream.dataAt = SystemClock.monotonicNanoseconds
+        connections[index].stream.heard(SystemClock.monotonicNanoseconds)
         do throws(VenueError) {
           let read = try KalshiStreamParser.parse(message.bytes)
           markets.take(read, &fold, receivedAt: SystemClock.now, desk.batch)

@@ -18,6 +18,9 @@ struct SampleDesk {
     var polledBooks: UInt64 = 0
   }
 
+  /// How soon a stream that may be frozen is looked at again.
+  static let doubtNanoseconds: Int64 = 5_000_000_000
+
   let sampleNanoseconds: Int64
   let sampleCount: Int
   let frozenNanoseconds: Int64
@@ -26,6 +29,8 @@ struct SampleDesk {
   /// The books that REST is being asked for.
   var asked: [BookIndex] = []
   var nextSampleAt: Int64 = 0
+  /// When the books of streams that may be frozen are compared again.
+  var nextDoubtAt: Int64 = 0
   var pollQueue: [BookIndex] = []
   var pollsInFlight = 0
 
@@ -102,11 +107,17 @@ extension KalshiMarkets: SampledMarkets {
 extension SampledIngestingService {
   // MARK: - Consistency
 
-  /// Compares some books with REST; those of a stream that has said nothing for long come first (X5).
+  /// Compares some books with REST; those of a stream that may be frozen come first, and at once (X5).
   func sampleBooks(_ now: Int64) {
-    guard desk.isReady, now >= sampling.nextSampleAt, sampling.asked.isEmpty else { return }
+    for index in connections.indices { connections[index].stream.pace.count(now) }
+    guard desk.isReady, sampling.asked.isEmpty else { return }
+    let doubtful = connections.indices.filter { isDoubtful($0, now) }
+    guard now >= (doubtful.isEmpty ? sampling.nextSampleAt : min(sampling.nextDoubtAt, sampling.nextSampleAt)) else {
+      return
+    }
+    let silent = doubtful.isEmpty ? connections.indices.filter { isSilent($0, now) } : doubtful
     sampling.nextSampleAt = now + sampling.sampleNanoseconds
-    let silent = connections.indices.filter { isSilent($0, now) }
+    sampling.nextDoubtAt = now + min(SampleDesk.doubtNanoseconds, sampling.sampleNanoseconds)
     let from = silent.isEmpty ? connections.indices.filter { connections[$0].stream.state == .open } : silent
     let candidates = from.flatMap { books(on: $0) }.filter { markets.state(of: $0) == .live }
     guard !candidates.isEmpty else { return }
@@ -141,6 +152,14 @@ extension SampledIngestingService {
   private func isSilent(_ index: Int, _ now: Int64) -> Bool {
     let stream = connections[index].stream
     return stream.state == .open && now - max(stream.dataAt, stream.openedAt) > sampling.frozenNanoseconds
+  }
+
+  /// Whether it has for too long beside the other streams and by its own pace.
+  private func isDoubtful(_ index: Int, _ now: Int64) -> Bool {
+    let stream = connections[index].stream
+    guard stream.state == .open, stream.pace.isStill(now) else { return false }
+    let siblings = connections.indices.filter { $0 != index && connections[$0].stream.state == .open }
+    return stream.pace.isDoubtful(beside: siblings.map { connections[$0].stream.pace }, now)
   }
 
   func take(sampled result: Result<BookListing, VenueError>) {
@@ -178,7 +197,8 @@ extension SampledIngestingService {
         ])
       repair(book, snapshot)
       publishBatch()
-      guard let index = connection(of: book), isSilent(index, SystemClock.monotonicNanoseconds) else { return }
+      let now = SystemClock.monotonicNanoseconds
+      guard let index = connection(of: book), isSilent(index, now) || isDoubtful(index, now) else { return }
       sampling.counters.frozen += 1
       lose(index, "frozen: it answers, and REST moves")
     }

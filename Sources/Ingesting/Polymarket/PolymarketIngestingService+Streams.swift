@@ -115,7 +115,7 @@ extension PolymarketIngestingService {
     do {
       try peer.receive { message in
         guard message.kind == .text else { return }
-        if message.bytes.count > 4 { connections[index].stream.dataAt = SystemClock.monotonicNanoseconds }
+        if message.bytes.count > 4 { connections[index].stream.heard(SystemClock.monotonicNanoseconds) }
         if !markets.take(message.bytes, receivedAt: SystemClock.now, desk.batch) { isReadable = false }
         if desk.batch.byteCount > 1 << 20 { publishBatch() }
       }
