@@ -204,7 +204,7 @@ extension PolymarketBooks {
 }
 
 /// Finds entries by the ids of their markets without keeping the ids.
-struct MarketIndex {
+struct PlaceIndex {
   /// By a hash of the id; of ids with the same hash the first.
   private var places: [UInt32: Int32] = [:]
   /// Ids whose hash another id has.

@@ -55,7 +55,7 @@ package final class PolymarketBooks {
 
   let parser = PolymarketStreamParser()
   var packed = PackedMarkets()
-  var index = MarketIndex()
+  var index = PlaceIndex()
   private var bookHash: BookHash
   private let verifiesHash: Bool
   private let tradeAge: TradeAgeFilter
