@@ -8,6 +8,8 @@ public struct BookCache: ~Copyable {
   @usableFromInline var headers: UnsafeMutablePointer<BookHeader>
   @usableFromInline var levels: UnsafeMutablePointer<Level>
   @usableFromInline var touchStore: UnsafeMutablePointer<Touch>
+  /// Whether what is not used is not to be resident, at the price of more steps to each book.
+  private let isSmall: Bool
   private var headerCapacity: Int
   private var levelCapacity: Int
   private var levelsUsed = 0
@@ -19,19 +21,23 @@ public struct BookCache: ~Copyable {
   /// The most levels that one side may have: a grid of 0.0001 has 9,999.
   public static var levelsPerSideMax: Int { 16_384 }
 
-  /// A cache with room for `books` books before it grows.
-  public init(books: Int = 1024) {
+  /// A cache without books.
+  /// - Parameters:
+  ///   - books: for how many there is room before it grows.
+  ///   - isSmall: whether memory is worth more than time: pages are small then, so that each look at a book takes longer.
+  public init(books: Int = 1024, isSmall: Bool = false) {
+    self.isSmall = isSmall
     headerCapacity = max(books, 16)
     levelCapacity = headerCapacity * 16
-    headers = .allocate(capacity: headerCapacity)
+    headers = FlatMemory.allocate(headerCapacity, of: BookHeader.self, isSmall: isSmall)
     touchStore = FlatMemory.allocate(headerCapacity, of: Touch.self)
-    levels = .allocate(capacity: levelCapacity)
+    levels = FlatMemory.allocate(levelCapacity, of: Level.self, isSmall: isSmall)
   }
 
   deinit {
-    headers.deallocate()
+    FlatMemory.deallocate(headers)
     FlatMemory.deallocate(touchStore)
-    levels.deallocate()
+    FlatMemory.deallocate(levels)
   }
 
   /// Adds an empty book.
@@ -39,9 +45,9 @@ public struct BookCache: ~Copyable {
   /// - Returns: its place, counted from 0 without gaps.
   public mutating func add(tick: Price) -> BookIndex {
     if count == headerCapacity {
-      let larger = UnsafeMutablePointer<BookHeader>.allocate(capacity: headerCapacity * 2)
+      let larger = FlatMemory.allocate(headerCapacity * 2, of: BookHeader.self, isSmall: isSmall)
       larger.moveInitialize(from: headers, count: count)
-      headers.deallocate()
+      FlatMemory.deallocate(headers)
       headers = larger
       let touches = FlatMemory.allocate(headerCapacity * 2, of: Touch.self)
       touches.moveInitialize(from: touchStore, count: count)
@@ -250,9 +256,9 @@ public struct BookCache: ~Copyable {
     let size = BookCache.capacity(ofClass: sizeClass)
     if levelsUsed + size > levelCapacity {
       let capacity = max(levelCapacity + levelCapacity / 2, levelsUsed + size)
-      let larger = UnsafeMutablePointer<Level>.allocate(capacity: capacity)
+      let larger = FlatMemory.allocate(capacity, of: Level.self, isSmall: isSmall)
       larger.moveInitialize(from: levels, count: levelsUsed)
-      levels.deallocate()
+      FlatMemory.deallocate(levels)
       levels = larger
       levelCapacity = capacity
     }

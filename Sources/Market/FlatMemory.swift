@@ -8,10 +8,13 @@ package enum FlatMemory {
 
   /// Memory for so many elements, none of them initialised; it is given back by `deallocate`.
   ///
-  /// From 4 MB on its pages are of 2 MB where the system has them. Traps where there is no memory.
-  package static func allocate<Element>(_ capacity: Int, of type: Element.Type) -> UnsafeMutablePointer<Element> {
+  /// From 4 MB on its pages are of 2 MB where the system has them, unless `isSmall`: then only what is used is resident.
+  /// Traps where there is no memory.
+  package static func allocate<Element>(
+    _ capacity: Int, of type: Element.Type, isSmall: Bool = false
+  ) -> UnsafeMutablePointer<Element> {
     let bytes = capacity * MemoryLayout<Element>.stride
-    let isLarge = bytes >= hugePage * 2
+    let isLarge = bytes >= hugePage * 2 && !isSmall
     var memory: UnsafeMutableRawPointer?
     let code = posix_memalign(&memory, isLarge ? hugePage : 64, bytes)
     guard code == 0, let memory else { preconditionFailure("no memory for \(bytes) bytes") }

@@ -1,4 +1,5 @@
 import Bus
+import CZeroMQ
 import Daemon
 import Dispatch
 import Glibc
@@ -49,7 +50,8 @@ final class Feed {
     for index in 0..<count {
       let market = (nextFrame + index) * 7919 % BenchVenue.marketCount
       guard let peer = pipeline.venue.peer(ofMarket: market) else {
-        throw SystemError("the stream of market \(market)", code: ENOTCONN)
+        let said = (pipeline.said + pipeline.newLines()).suffix(8).joined(separator: "\n")
+        throw SystemError("the stream of market \(market):\n\(said)\n", code: ENOTCONN)
       }
       peers.append(peer)
       let text = Feed.change(market: market, frame: nextFrame + index, time: base + Int64(index))
@@ -65,12 +67,7 @@ final class Feed {
         if index % burst == 0 { sleepUntil(start + Int64(index) * 1_000_000_000 / rate) }
         let frame = UnsafeRawBufferPointer(rebasing: bytes[(index == 0 ? 0 : ends[index - 1])..<ends[index]])
         sentAt[index] = SystemClock.monotonicNanoseconds
-        try peers[index].send(preframed: frame)
-        while peers[index].wantsWrite {
-          var item = pollfd(fd: peers[index].descriptor, events: Int16(POLLOUT), revents: 0)
-          poll(&item, 1, 100)
-          try peers[index].flush()
-        }
+        try Feed.write(frame, to: peers[index].descriptor)
       }
     }
     let received = sink.take(withinMilliseconds: count == 1 ? 50 : 3000)
@@ -91,6 +88,22 @@ final class Feed {
       }
     }
     return outcome
+  }
+
+  /// Writes straight to the socket, as the floor's feeder does; nothing else is written to it meanwhile.
+  private static func write(_ frame: UnsafeRawBufferPointer, to descriptor: Int32) throws(SystemError) {
+    var rest = frame
+    while !rest.isEmpty {
+      let count = Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+      if count > 0 {
+        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+      } else if errno == EAGAIN {
+        var item = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        poll(&item, 1, 100)
+      } else if errno != EINTR {
+        throw SystemError("send", code: errno)
+      }
+    }
   }
 
   /// The frame that `limits/e2e` sends: YES asks 0.48 and NO asks 0.49, in sizes that always change.
@@ -161,29 +174,41 @@ final class Sink: Sendable {
     if let thread = thread.withLock({ $0.take() }) { pthread_join(thread, nil) }
   }
 
+  /// Receives as the floor's sink does, with libzmq alone: what is measured ends where the message has come.
   private func receive() {
-    guard let subscriber = try? Subscriber(name: "bench-sink", topics: [Topic.opportunity], wantsSnapshot: false)
-    else { return }
-    try? subscriber.connect(BusEndpoint.ipc(name: "scanner", runDirectory: runDirectory))
-    let poller = Poller()
-    poller.add(subscriber)
+    guard let context = zmq_ctx_new() else { return }
+    defer { zmq_ctx_term(context) }
+    guard let socket = zmq_socket(context, ZMQ_SUB) else { return }
+    defer { zmq_close(socket) }
+    var timeout: Int32 = 100
+    zmq_setsockopt(socket, ZMQ_RCVTIMEO, &timeout, MemoryLayout<Int32>.size)
+    zmq_setsockopt(socket, ZMQ_SUBSCRIBE, Topic.opportunity, Topic.opportunity.utf8.count)
+    zmq_connect(socket, BusEndpoint.ipc(name: "scanner", runDirectory: runDirectory))
+    var buffer = [UInt8](repeating: 0, count: 65_536)
     while !isStopping.load(ordering: .relaxed) {
-      poller.wait(timeoutMilliseconds: 100)
-      subscriber.receive { event in
-        let now = SystemClock.monotonicNanoseconds
-        guard case .message(_, _, let sentAt, var reader) = event, (try? reader.array()) ?? 0 >= 10 else { return }
-        // Eight fields stand before the time of the scan and that of the venue.
-        guard (try? reader.skip(8)) != nil, let scannedAt = try? reader.integer(),
-          let venueTime = try? reader.integer()
-        else { return }
-        state.withLock { state in
-          let place = Int(venueTime / 1_000_000 - state.base)
-          guard place >= 0, place < state.arrivals.count, state.arrivals[place].receivedAt == 0 else { return }
-          state.arrivals[place] = Arrival(receivedAt: now, scannedAt: scannedAt, publishedAt: sentAt.nanoseconds)
-          state.count += 1
-          if state.count == state.arrivals.count { state.isComplete.signal() }
-        }
-      }
+      let count = zmq_recv(socket, &buffer, buffer.count, 0)
+      let now = SystemClock.monotonicNanoseconds
+      guard count > 0, Int(count) <= buffer.count else { continue }
+      buffer.withUnsafeBytes { note(UnsafeRawBufferPointer(rebasing: $0[..<Int(count)]), at: now) }
+    }
+  }
+
+  private func note(_ message: UnsafeRawBufferPointer, at now: Int64) {
+    guard let end = message.firstIndex(of: 0) else { return }
+    var reader = MessagePackReader(UnsafeRawBufferPointer(rebasing: message[(end + 1)...]))
+    // Epoch and sequence stand before the time of sending; in the opportunity, eight fields before the time of the scan and
+    // that of the venue.
+    guard (try? reader.array()) == 4, (try? reader.skip(2)) != nil, let sentAt = try? reader.unsigned(),
+      (try? reader.array()) ?? 0 >= 10, (try? reader.skip(8)) != nil, let scannedAt = try? reader.integer(),
+      let venueTime = try? reader.integer()
+    else { return }
+    state.withLock { state in
+      let place = Int(venueTime / 1_000_000 - state.base)
+      guard place >= 0, place < state.arrivals.count, state.arrivals[place].receivedAt == 0 else { return }
+      state.arrivals[place] = Arrival(
+        receivedAt: now, scannedAt: scannedAt, publishedAt: Int64(truncatingIfNeeded: sentAt))
+      state.count += 1
+      if state.count == state.arrivals.count { state.isComplete.signal() }
     }
   }
 }

@@ -39,6 +39,7 @@ final class Pipeline {
       assets_per_connection = \(assetsPerConnection)
       metadata_refresh_s = 86400
       silence_s = 3600
+      frozen_s = 86400
       [scanner]
       full_scan_s = 3600
       book_age_max_ms = 86400000
@@ -156,6 +157,9 @@ final class Pipeline {
     _ = venue.serve(until: { false }, seconds: seconds)
     return ingestorMemory()
   }
+
+  /// What the two have said since they were last asked.
+  func newLines() -> [String] { ingestor.takeLines() + scanner.takeLines() }
 
   /// Ends both.
   func stop() {

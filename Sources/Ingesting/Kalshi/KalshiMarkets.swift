@@ -44,7 +44,7 @@ package final class KalshiMarkets {
     var isMissing = false
   }
 
-  package private(set) var cache = BookCache(books: 4096)
+  package private(set) var cache = BookCache(books: 4096, isSmall: true)
   package private(set) var entries: [Entry] = []
   package private(set) var entryOfBook: [Int] = []
   package private(set) var counters = KalshiCounters()

@@ -154,10 +154,11 @@ extension SampledIngestingService {
     return stream.state == .open && now - max(stream.dataAt, stream.openedAt) > sampling.frozenNanoseconds
   }
 
-  /// Whether it has for too long beside the other streams and by its own pace.
+  /// Whether it has for too long beside the other streams and by its own pace; a burst that is over is no pace.
   private func isDoubtful(_ index: Int, _ now: Int64) -> Bool {
     let stream = connections[index].stream
-    guard stream.state == .open, stream.pace.isStill(now) else { return false }
+    let silence = now - max(stream.dataAt, stream.openedAt)
+    guard stream.state == .open, silence > sampling.frozenNanoseconds / 20, stream.pace.isStill(now) else { return false }
     let siblings = connections.indices.filter { $0 != index && connections[$0].stream.state == .open }
     return stream.pace.isDoubtful(beside: siblings.map { connections[$0].stream.pace }, now)
   }
