@@ -158,7 +158,9 @@ extension SampledIngestingService {
   private func isDoubtful(_ index: Int, _ now: Int64) -> Bool {
     let stream = connections[index].stream
     let silence = now - max(stream.dataAt, stream.openedAt)
-    guard stream.state == .open, silence > sampling.frozenNanoseconds / 20, stream.pace.isStill(now) else { return false }
+    guard stream.state == .open, silence > sampling.frozenNanoseconds / 20, stream.pace.isStill(now) else {
+      return false
+    }
     let siblings = connections.indices.filter { $0 != index && connections[$0].stream.state == .open }
     return stream.pace.isDoubtful(beside: siblings.map { connections[$0].stream.pace }, now)
   }
