@@ -28,16 +28,23 @@
   @inlinable public static func < (left: Timestamp, right: Timestamp) -> Bool { left.nanoseconds < right.nanoseconds }
 
   /// The nanoseconds from `earlier` to this moment; negative where this moment is the earlier one.
-  @inlinable public func nanoseconds(since earlier: Timestamp) -> Int64 { nanoseconds - earlier.nanoseconds }
-
-  /// This moment, moved by nanoseconds.
-  @inlinable public func advanced(byNanoseconds delta: Int64) -> Timestamp {
-    Timestamp(nanoseconds: nanoseconds + delta)
+  ///
+  /// Moments come from outside: where they are farther apart than can be said, the most that can be.
+  @inlinable public func nanoseconds(since earlier: Timestamp) -> Int64 {
+    let (value, overflow) = nanoseconds.subtractingReportingOverflow(earlier.nanoseconds)
+    return overflow ? (nanoseconds < 0 ? .min : .max) : value
   }
 
-  /// This moment, moved by seconds.
+  /// This moment, moved by nanoseconds; not farther than the first and the last moment that there are.
+  @inlinable public func advanced(byNanoseconds delta: Int64) -> Timestamp {
+    let (value, overflow) = nanoseconds.addingReportingOverflow(delta)
+    return Timestamp(nanoseconds: overflow ? (delta < 0 ? .min : .max) : value)
+  }
+
+  /// This moment, moved by seconds; not farther than the first and the last moment that there are.
   @inlinable public func advanced(bySeconds delta: Int64) -> Timestamp {
-    Timestamp(nanoseconds: nanoseconds + delta * 1_000_000_000)
+    let (value, overflow) = delta.multipliedReportingOverflow(by: 1_000_000_000)
+    return advanced(byNanoseconds: overflow ? (delta < 0 ? .min : .max) : value)
   }
 
   /// Whole milliseconds since 1970.

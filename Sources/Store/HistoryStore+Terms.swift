@@ -24,6 +24,13 @@ extension HistoryStore {
       ])
   }
 
+  /// Forgets the terms of markets that have closed before a moment: nobody can approve them any more.
+  /// - Returns: of how many.
+  /// - Throws: `StoreError`.
+  @discardableResult public func forgetTerms(closedBefore time: Timestamp) throws(StoreError) -> Int {
+    try database.execute("DELETE FROM market_terms WHERE closes_at < ?", [.integer(time.nanoseconds)])
+  }
+
   /// What says how one market is decided, as it was last read; nil where it is not stored.
   /// - Throws: `StoreError`.
   public func terms(_ venue: Venue, id: String) throws(StoreError) -> MarketTerms? {

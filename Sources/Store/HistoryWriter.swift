@@ -27,6 +27,9 @@ public final class HistoryWriter: Sendable {
     var isFinished = false
   }
 
+  /// The terms of a market are kept for so long after it has closed, and looked through every so often.
+  private static let termsKeptSeconds: Int64 = 30 * 86_400
+  private static let termsCheckNanoseconds: Int64 = 86_400_000_000_000
   /// After so many texts and markets at once memory is given back.
   private static let muchRows = 1000
 
@@ -96,6 +99,7 @@ public final class HistoryWriter: Sendable {
 
   private func run() {
     var store: HistoryStore?
+    var termsDueAt = SystemClock.monotonicNanoseconds
     while true {
       var batch = HistoryBatch(time: SystemClock.now)
       let isFinishing = state.withLock { state in
@@ -113,9 +117,15 @@ public final class HistoryWriter: Sendable {
             $0.counters.rows += UInt64(rows)
             $0.counters.waiting -= tradeCount
           }
-          if batch.terms.count + batch.markets.count >= HistoryWriter.muchRows {
-            // A whole catalogue with its texts, which will not come again soon.
-            batch = HistoryBatch(time: batch.time)
+          let isMuch = batch.terms.count + batch.markets.count >= HistoryWriter.muchRows
+          // It is written, whatever becomes of the rest.
+          batch = HistoryBatch(time: batch.time)
+          if SystemClock.monotonicNanoseconds >= termsDueAt {
+            termsDueAt = SystemClock.monotonicNanoseconds + HistoryWriter.termsCheckNanoseconds
+            try open.forgetTerms(closedBefore: batch.time.advanced(bySeconds: -HistoryWriter.termsKeptSeconds))
+          }
+          // A whole catalogue with its texts will not come again soon.
+          if isMuch {
             try open.shrink()
             Footprint.shrink()
           }

@@ -71,4 +71,17 @@ struct TimestampTests {
     #expect(!filter.accepts(now.advanced(bySeconds: 301), now: now))
     #expect(!filter.accepts(Timestamp(nanoseconds: 0), now: now))
   }
+
+  @Test func `what is farther away than can be said is as far as can be`() throws {
+    let (first, last) = (Timestamp(nanoseconds: .min), Timestamp(nanoseconds: .max))
+    #expect(last.advanced(byNanoseconds: 1) == last && first.advanced(byNanoseconds: -1) == first)
+    #expect(last.advanced(bySeconds: 1) == last && last.advanced(bySeconds: .max) == last)
+    #expect(first.advanced(bySeconds: -1) == first && first.advanced(bySeconds: .min) == first)
+    #expect(last.nanoseconds(since: first) == .max && first.nanoseconds(since: last) == .min)
+    #expect(last.nanoseconds(since: Timestamp(nanoseconds: -1)) == .max)
+    #expect(Timestamp(nanoseconds: -5).nanoseconds(since: last) == .min)
+    #expect(first.nanoseconds(since: Timestamp(nanoseconds: 0)) == .min)
+    #expect(Timestamp(nanoseconds: 0).nanoseconds(since: first) == .max)
+    #expect(last.advanced(bySeconds: -1).nanoseconds(since: last) == -1_000_000_000)
+  }
 }

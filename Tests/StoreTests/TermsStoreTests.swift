@@ -49,4 +49,17 @@ import Testing
     #expect(try store.openTerms(.kalshi, now: before).map(\.id) == ["K1"])
     #expect(try store.openTerms(.kalshi, now: noon).isEmpty)
   }
+
+  @Test func `the terms of markets that closed long ago are forgotten, and no others`() throws {
+    let directory = ScratchDirectory()
+    let writer = try HistoryWriter(path: directory.file("history.db"))
+    var (old, new, open) = (terms("old"), terms("new"), terms("open"))
+    old.closesAt = noon.advanced(bySeconds: -30 * 86_400 - 1)
+    new.closesAt = noon.advanced(bySeconds: -30 * 86_400)
+    open.closesAt = nil
+    writer.post(batch([old, new, open]))
+    #expect(writer.finish(withinMilliseconds: 10_000))
+    let store = try HistoryStore(readingFrom: directory.file("history.db"))
+    #expect(try store.termsDigests(.kalshi).keys.sorted() == ["new", "open"])
+  }
 }

@@ -54,7 +54,7 @@ final class SpikeScanner: MarketScanner {
     guard let size = trade.quantity else { return engine.count(.tradeSizeMissing) }
     guard size >= options.spikeSizeMin else { return engine.count(.tradeTooSmall) }
     let spike = Spike(
-      book: book, price: price, endsAt: trade.time.nanoseconds + options.spikeLifeNanoseconds)
+      book: book, price: price, endsAt: trade.time.advanced(byNanoseconds: options.spikeLifeNanoseconds).nanoseconds)
     spikes.removeAll { $0.book == book }
     spikes.append(spike)
     nextEnd = min(nextEnd, spike.endsAt)
