@@ -21,6 +21,7 @@ enum PipelineBenchmark {
     }
     var figures: [Figure] = []
     if bench.wants("memory.ingestor") { figures.append(memory(bench, pipeline)) }
+    if bench.wants(anyOf: latencyNames + ["scanner.recover"]) { pipeline.settle() }
     if bench.wants(anyOf: latencyNames) { figures += try latencies(bench, pipeline) }
     if bench.wants("scanner.recover") { figures += try recovery(bench, pipeline) }
     if bench.wants("ingest.resync") { figures += try resynchronisation(bench) }
@@ -65,7 +66,6 @@ enum PipelineBenchmark {
   private static func latencies(_ bench: Bench, _ pipeline: Pipeline) throws -> [Figure] {
     let feed = try Feed(pipeline)
     defer { feed.stop() }
-    pipeline.settle()
     tightTimers()
     _ = try feed.send(count: 500, rate: 2000, burst: 1)
     var ours = [[[Double]]](repeating: [[], []], count: paces.count)
