@@ -106,7 +106,8 @@ let checks: [Target] = [
   .executableTarget(
     name: "Benchmarks",
     dependencies: [
-      "Allocations", "ManualTime", "CBotan", "CLinux", "CZeroMQ", "Ingesting", "Resilience", "Matching", "Venues", "Web",
+      "Allocations", "ManualTime", "CBotan", "CLinux", "CZeroMQ", "Ingesting", "Resilience", "Matching", "Venues",
+      "Web",
       "Bus", "Scanning", "Market", "Daemon",
     ],
     path: "Tests/Benchmarks", swiftSettings: swift + [.unsafeFlags(["-enforce-exclusivity=unchecked"])],

@@ -20,8 +20,9 @@ final class Feed {
   struct Outcome {
     /// Microseconds from the socket to the opportunity, for each frame whose opportunity came.
     var latencies: [Double] = []
-    /// Microseconds from the socket to the scan that saw it, and from that to the publication, in the same order.
-    var stages: [(scan: Double, publication: Double)] = []
+    /// Microseconds from the socket to the scan that saw it, from that to the publication, and from that to the listener, in
+    /// the same order.
+    var stages: [(scan: Double, publication: Double, arrival: Double)] = []
     /// How many frames led to nothing.
     var lost = 0
   }
@@ -81,7 +82,8 @@ final class Feed {
         outcome.stages.append(
           (
             Double(arrival.scannedAt - offset - sentAt[index]) / 1000,
-            Double(arrival.publishedAt - arrival.scannedAt) / 1000
+            Double(arrival.publishedAt - arrival.scannedAt) / 1000,
+            Double(arrival.receivedAt + offset - arrival.publishedAt) / 1000
           ))
       } else {
         outcome.lost += 1

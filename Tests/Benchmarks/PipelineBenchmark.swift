@@ -80,11 +80,13 @@ enum PipelineBenchmark {
         lost[place] += outcome.lost
         bench.remark(
           "\(pace.name): median \(fixed(percentile(outcome.stages.map(\.scan), 0.5), 0)) us to the scan, "
-            + "\(fixed(percentile(outcome.stages.map(\.publication), 0.5), 0)) more to the publication")
+            + "\(fixed(percentile(outcome.stages.map(\.publication), 0.5), 0)) to the publication, "
+            + "\(fixed(percentile(outcome.stages.map(\.arrival), 0.5), 0)) to the listener")
         pipeline.venue.serve(milliseconds: 20)
         let arguments = ["zmq-ipc", "\(pace.rate)", "\(pace.count)", "\(pace.burst)"]
         guard let results = bench.floors.results("e2e", arguments) else { continue }
-        let hops = ["tick-to-publish", "stage hop1", "stage hop2"].compactMap { name in
+        let hops = ["stage tcp", "stage parse+apply", "stage hop1", "stage apply+check", "stage hop2"].compactMap {
+          name in
           results["\(name) p50"].map { "\(name) \(fixed($0, 0))" }
         }
         bench.remark("\(pace.name): floor " + hops.joined(separator: ", "))
