@@ -107,8 +107,7 @@ let checks: [Target] = [
     name: "Benchmarks",
     dependencies: [
       "Allocations", "ManualTime", "CBotan", "CLinux", "CZeroMQ", "Ingesting", "Resilience", "Matching", "Venues",
-      "Web",
-      "Bus", "Scanning", "Market", "Daemon",
+      "Web", "Bus", "Scanning", "Market", "Daemon",
     ],
     path: "Tests/Benchmarks", swiftSettings: swift + [.unsafeFlags(["-enforce-exclusivity=unchecked"])],
     linkerSettings: selfContained),
