@@ -199,7 +199,8 @@ private final class ScriptedKalshi: Sendable {
     #expect(eventually(listener.follow) { listener.health["gaps"] == 1 && listener.health["books_wanted"] == 0 })
     #expect(listener.best("KXA-1:yes")?.ask == 45_000_000 && venue.opened.count == 1)
 
-    // Whoever joins late gets everything from memory.
+    // Whoever joins late gets everything from memory. The catalogue is read again once the stream is open; that is over.
+    #expect(eventually(listener.follow) { listener.health["listings"] == 2 })
     let requests = venue.requests.count
     let late = try KalshiListener("late", scratch.path + "/run")
     #expect(eventually(late.follow) { late.feed.liveBookCount == 6 })
