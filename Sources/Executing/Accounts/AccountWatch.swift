@@ -9,7 +9,7 @@ internal import Web
 /// Attempts to connect and requests run elsewhere and post their outcome.
 final class AccountWatch {
   private enum Letter: Sendable {
-    case connected(row: Int, attempt: Int, Result<WebSocketPeer, VenueError>)
+    case connected(row: Int, Result<WebSocketPeer, VenueError>)
     case balance(row: Int, Result<Money, VenueError>)
   }
 
@@ -20,7 +20,6 @@ final class AccountWatch {
     var peer: WebSocketPeer?
     /// Its place in the poller; −1 where it is not there.
     var place = -1
-    var attempt = 0
     var isConnecting = false
     var failures = 0
     var connectAt: Int64 = 0
@@ -92,7 +91,7 @@ final class AccountWatch {
     if poller.isReady(mailboxPlace) {
       for letter in mailbox.take() {
         switch letter {
-        case .connected(let row, let attempt, let result): connected(row, attempt, result)
+        case .connected(let row, let result): connected(row, result)
         case .balance(let row, let result): take(result, row)
         }
       }
@@ -155,20 +154,18 @@ final class AccountWatch {
 
   private func connect(_ index: Int) {
     rows[index].isConnecting = true
-    rows[index].attempt += 1
-    let (account, attempt, mailbox) = (rows[index].account, rows[index].attempt, mailbox)
+    let (account, mailbox) = (rows[index].account, mailbox)
     Task {
       do throws(VenueError) {
         let peer = try await UserStream.open(account.stream, at: account.endpoint, now: SystemClock.now)
-        mailbox.post(.connected(row: index, attempt: attempt, .success(peer)))
+        mailbox.post(.connected(row: index, .success(peer)))
       } catch {
-        mailbox.post(.connected(row: index, attempt: attempt, .failure(error)))
+        mailbox.post(.connected(row: index, .failure(error)))
       }
     }
   }
 
-  private func connected(_ index: Int, _ attempt: Int, _ result: Result<WebSocketPeer, VenueError>) {
-    guard rows[index].attempt == attempt else { return }
+  private func connected(_ index: Int, _ result: Result<WebSocketPeer, VenueError>) {
     rows[index].isConnecting = false
     switch result {
     case .failure(let error): lose(index, "\(error)")

@@ -65,9 +65,7 @@ extension KalshiIngestingService {
 
   func handshake(_ index: Int) throws(VenueError) -> (url: String, headers: HTTPHeaders) {
     let url = try streamEndpoint.resolve(venue)
-    // The simulator wants to see a signature, too, and takes any.
-    if signer == nil, streamEndpoint.isSimulated { return (url, KalshiSigner.standIn(time: SystemClock.now)) }
-    return (url, try signer?.headers(method: "GET", url: url, time: SystemClock.now) ?? [:])
+    return (url, try KalshiSigner.headers(signer, at: streamEndpoint, url: url, time: SystemClock.now))
   }
 
   func opened(_ index: Int, _ now: Int64) {

@@ -112,9 +112,7 @@ extension SampledIngestingService {
     for index in connections.indices { connections[index].stream.pace.count(now) }
     guard desk.isReady, sampling.asked.isEmpty else { return }
     let doubtful = connections.indices.filter { isDoubtful($0, now) }
-    guard now >= (doubtful.isEmpty ? sampling.nextSampleAt : min(sampling.nextDoubtAt, sampling.nextSampleAt)) else {
-      return
-    }
+    guard now >= (doubtful.isEmpty ? sampling.nextSampleAt : sampling.nextDoubtAt) else { return }
     let silent = doubtful.isEmpty ? connections.indices.filter { isSilent($0, now) } : doubtful
     sampling.nextSampleAt = now + sampling.sampleNanoseconds
     sampling.nextDoubtAt = now + min(SampleDesk.doubtNanoseconds, sampling.sampleNanoseconds)

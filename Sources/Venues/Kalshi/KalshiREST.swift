@@ -39,13 +39,8 @@ public struct KalshiREST: MarketSource, BookSource, TradeSource {
     var connection = RESTConnection(
       venue: .kalshi, endpoint: endpoint, transport: transport, timeoutMilliseconds: timeoutMilliseconds)
     connection.pacer = pacer
-    if let signer {
-      connection.authorise = { (method, url) throws(VenueError) in
-        try signer.headers(method: method, url: url, time: clock())
-      }
-    } else if endpoint.isSimulated {
-      // The simulator wants to see a signature, too, and takes any.
-      connection.authorise = { (_, _) in KalshiSigner.standIn(time: clock()) }
+    connection.authorise = { (method, url) throws(VenueError) in
+      try KalshiSigner.headers(signer, at: endpoint, method: method, url: url, time: clock())
     }
     self.connection = connection
     self.fees = fees

@@ -98,6 +98,16 @@ public final class KalshiSigner: @unchecked Sendable, CustomStringConvertible {
     ]
   }
 
+  /// The header fields of a request with or without a key: without one a stand-in at the simulator, which wants to see a
+  /// signature and takes any, and none at the venue.
+  /// - Throws: `VenueError` where the library cannot sign.
+  public static func headers(
+    _ signer: KalshiSigner?, at endpoint: Endpoint, method: String = "GET", url: String, time: Timestamp
+  ) throws(VenueError) -> HTTPHeaders {
+    if let signer { return try signer.headers(method: method, url: url, time: time) }
+    return endpoint.isSimulated ? standIn(time: time) : [:]
+  }
+
   /// Header fields that have the form of a signature and are none: for a simulator that checks no keys.
   public static func standIn(time: Timestamp) -> HTTPHeaders {
     [
