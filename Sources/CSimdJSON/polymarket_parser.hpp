@@ -6,7 +6,7 @@
 #include <simdjson.h>
 
 #include <cstring>
-#include <string>
+#include <random>
 #include <string_view>
 #include <vector>
 
@@ -23,66 +23,85 @@ struct Binding {
   int64_t tick;
 };
 
-// Tokens and what they are bound to: open addressing over a power of two, never more than half full. The texts lie one
-// behind the other.
+// By what a token is known: 128 bits of a hash whose keys are drawn at the start, so that nobody can choose two tokens
+// that have the same, and two of 2^32 tokens have the same with a chance of 2^-65.
+struct TokenKey {
+  uint64_t first;
+  uint64_t second;
+};
+
+// Tokens and what they are bound to: open addressing over a power of two, never more than half full.
 class Bindings {
  public:
-  Bindings() : slots(1024) {}
-
-  Binding find(string_view token) const {
-    const Slot &slot = slots[place(token, hash(token))];
-    return slot.size == 0 ? Binding{-1, 0} : Binding{slot.book, ticks[slot.tick]};
+  Bindings() : slots(1024) {
+    std::random_device source;
+    for (uint64_t &key : keys) key = static_cast<uint64_t>(source()) << 32 | source();
   }
 
-  // A token is no longer than 65,535 bytes; there are as few ticks as the venue has grids.
-  void bind(string_view token, Binding binding) {
+  // Two products of 64 by 64 bits for each sixteen bytes, folded.
+  TokenKey key(string_view token) const {
+    TokenKey key = {keys[0] ^ token.size(), keys[1]};
+    const char *bytes = token.data();
+    size_t left = token.size();
+    for (; left >= 16; bytes += 16, left -= 16) mix(key, word(bytes, 8), word(bytes + 8, 8));
+    if (left > 0) mix(key, word(bytes, left < 8 ? left : 8), left > 8 ? word(bytes + 8, left - 8) : 0);
+    mix(key, keys[4], token.size());
+    return key;
+  }
+
+  // Begins to bring what a token is bound to.
+  void prefetch(TokenKey key) const { __builtin_prefetch(&slots[key.first & (slots.size() - 1)]); }
+
+  Binding find(TokenKey key) const {
+    const Slot &slot = slots[place(key)];
+    return slot.isUsed ? Binding{slot.book, ticks[slot.tick]} : Binding{-1, 0};
+  }
+
+  // There are as few ticks as the venue has grids.
+  void bind(TokenKey key, Binding binding) {
     uint16_t tick = tick_number(binding.tick);
-    if (token.size() > UINT16_MAX || tick == ticks.size()) return;
-    uint64_t hashed = hash(token);
-    Slot *slot = &slots[place(token, hashed)];
-    if (slot->size == 0) {
+    if (tick == ticks.size()) return;
+    Slot *slot = &slots[place(key)];
+    if (!slot->isUsed) {
       if (++used * 2 > slots.size()) {
         grow();
-        slot = &slots[place(token, hashed)];
+        slot = &slots[place(key)];
       }
-      slot->check = static_cast<uint32_t>(hashed >> 32);
-      slot->start = static_cast<uint32_t>(texts.size());
-      slot->size = static_cast<uint16_t>(token.size());
-      texts.append(token);
+      slot->key = key;
+      slot->isUsed = true;
     }
     slot->book = binding.book;
     slot->tick = tick;
   }
 
  private:
-  // Empty where it has no size.
   struct Slot {
-    uint32_t check = 0;  // the upper half of the hash
-    uint32_t start = 0;
+    TokenKey key = {0, 0};
     int32_t book = -1;
-    uint16_t size = 0;
     uint16_t tick = 0;
+    bool isUsed = false;
   };
 
+  uint64_t keys[5];
   std::vector<Slot> slots;
-  std::string texts;
   std::vector<int64_t> ticks;
   size_t used = 0;
 
-  // Tokens are random digits: words that are turned against each other and mixed once at the end tell them apart.
-  static uint64_t hash(string_view text) {
-    uint64_t hash = text.size();
-    const char *bytes = text.data();
-    size_t left = text.size();
-    for (; left >= 8; bytes += 8, left -= 8) {
-      uint64_t word;
-      memcpy(&word, bytes, 8);
-      hash = (hash << 9 | hash >> 55) ^ word;
-    }
-    uint64_t rest = 0;
-    memcpy(&rest, bytes, left);
-    hash = ((hash << 9 | hash >> 55) ^ rest) * 0x9E3779B97F4A7C15ULL;
-    return hash ^ hash >> 32;
+  static uint64_t word(const char *bytes, size_t count) {
+    uint64_t word = 0;
+    memcpy(&word, bytes, count);
+    return word;
+  }
+
+  static uint64_t fold(uint64_t left, uint64_t right) {
+    unsigned __int128 product = static_cast<unsigned __int128>(left) * right;
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  }
+
+  void mix(TokenKey &key, uint64_t first, uint64_t second) const {
+    uint64_t left = fold(key.first ^ first, keys[2] ^ second);
+    key.second = fold(key.second ^ second, keys[3] ^ first) + key.first;
+    key.first = left;
   }
 
   uint16_t tick_number(int64_t tick) {
@@ -92,13 +111,10 @@ class Bindings {
     return static_cast<uint16_t>(number);
   }
 
-  string_view text(const Slot &slot) const { return {texts.data() + slot.start, slot.size}; }
-
   // Where the token is, or where it would be.
-  size_t place(string_view token, uint64_t hashed) const {
-    uint32_t check = static_cast<uint32_t>(hashed >> 32);
-    size_t place = hashed & (slots.size() - 1);
-    while (slots[place].size != 0 && (slots[place].check != check || text(slots[place]) != token))
+  size_t place(TokenKey key) const {
+    size_t place = key.first & (slots.size() - 1);
+    while (slots[place].isUsed && (slots[place].key.first != key.first || slots[place].key.second != key.second))
       place = (place + 1) & (slots.size() - 1);
     return place;
   }
@@ -107,7 +123,7 @@ class Bindings {
     std::vector<Slot> old(slots.size() * 2);
     old.swap(slots);
     for (const Slot &slot : old)
-      if (slot.size != 0) slots[place(text(slot), hash(text(slot)))] = slot;
+      if (slot.isUsed) slots[place(slot.key)] = slot;
   }
 };
 
@@ -170,7 +186,7 @@ struct bh_pm_parser {
   const char *limit = nullptr;              // the end of the frame
   Bindings bindings;
 
-  Binding lookup(string_view token) const { return bindings.find(token); }
+  Binding lookup(string_view token) const { return bindings.find(bindings.key(token)); }
 };
 
 #endif

@@ -382,11 +382,12 @@ bh_pm_parser *bh_pm_new(void) { return new bh_pm_parser; }
 void bh_pm_free(bh_pm_parser *parser) { delete parser; }
 
 void bh_pm_bind(bh_pm_parser *parser, const char *token, size_t count, int32_t book, int64_t tick) {
-  if (count > 0) parser->bindings.bind({token, count}, {book, tick});
+  if (count > 0) parser->bindings.bind(parser->bindings.key({token, count}), {book, tick});
 }
 
 void bh_pm_unbind(bh_pm_parser *parser, const char *token, size_t count) {
-  if (parser->bindings.find({token, count}).book >= 0) parser->bindings.bind({token, count}, {-1, 0});
+  TokenKey key = parser->bindings.key({token, count});
+  if (parser->bindings.find(key).book >= 0) parser->bindings.bind(key, {-1, 0});
 }
 
 int bh_pm_parse(bh_pm_parser *parser, const char *frame, size_t count) {

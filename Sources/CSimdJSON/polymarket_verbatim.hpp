@@ -102,9 +102,10 @@ inline const char *changes(bh_pm_parser *parser, const char *p) {
     size_t count = static_cast<size_t>(static_cast<const char *>(quote) - p);
     // A whole change has more than this behind its token, so that nothing below reads beyond the frame's slack.
     if (parser->limit - p < static_cast<ptrdiff_t>(count) + 60) return nullptr;
-    Binding binding = parser->lookup({p, count});
-    bh_pm_change change = {binding.book, 0, 0, 0, -1, -1};
-    if (binding.book < 0) return nullptr;
+    // What it is bound to comes from memory while the rest is read.
+    TokenKey token = parser->bindings.key({p, count});
+    parser->bindings.prefetch(token);
+    bh_pm_change change = {-1, 0, 0, 0, -1, -1};
     p += count;
     if (!take(p, "\",\"price\":\"") || !take_decimal(p, &change.price)) return nullptr;
     if (!take(p, "\",\"size\":\"") || !take_decimal(p, &change.quantity)) return nullptr;
@@ -119,6 +120,9 @@ inline const char *changes(bh_pm_parser *parser, const char *p) {
     if (best_bid > scale || best_ask > scale) return nullptr;
     change.best_bid = static_cast<int32_t>(best_bid);
     change.best_ask = static_cast<int32_t>(best_ask);
+    Binding binding = parser->bindings.find(token);
+    if (binding.book < 0) return nullptr;
+    change.book = binding.book;
     if (change.price <= 0 || change.price >= scale || !on_grid(change.price, binding.tick)) return nullptr;
     parser->changes.push_back(change);
     if (*p == ']') return p + 1;

@@ -18,6 +18,10 @@ final class IngestingLoop<Letter: Sendable> {
   let startedAt = SystemClock.monotonicNanoseconds
   /// Whether a stream was opened or closed since the last wait.
   var pollSetChanged = true
+  /// Which stream waits at each place of the poller; −1 where none does.
+  var streamAtPlace: [Int] = []
+  /// Streams that have more for us than the last read took, whatever the poller says.
+  var unfinished: [Int] = []
   var random = SystemRandomNumberGenerator()
   /// Whether the venue takes orders.
   var watch: VenueWatch
@@ -125,16 +129,13 @@ extension IngestingService {
     while true {
       rebuildPollSet()
       let now = SystemClock.monotonicNanoseconds
-      let isIdle = !hasMore && !connections.contains { $0.stream.peer?.hasBufferedInput == true }
+      let isIdle = !hasMore && loop.unfinished.isEmpty
       loop.poller.wait(timeoutMilliseconds: isIdle ? Int(max(0, (nextTick - now + 999_999) / 1_000_000)) : 0)
       if loop.poller.isReady(0), context.takeStop() { break }
       if loop.poller.isReady(1) { publisher.processSubscriptions { welcome($0) } }
       if loop.poller.isReady(2) { for letter in mailbox.take() { take(letter) } }
       if loop.poller.isReady(3), shards.receive() { follow(shards.plan) }
-      for index in connections.indices where connections[index].stream.place >= 0 {
-        let stream = connections[index].stream
-        if loop.poller.isReady(stream.place) || stream.peer?.hasBufferedInput == true { drain(index) }
-      }
+      drainReady()
       hasMore = continueWork()
       let after = SystemClock.monotonicNanoseconds
       guard after >= nextTick else { continue }
@@ -147,6 +148,26 @@ extension IngestingService {
     stopped()
   }
 
+  /// Takes what has arrived on the streams that have something.
+  private func drainReady() {
+    var rest = loop.unfinished
+    loop.unfinished.removeAll(keepingCapacity: true)
+    for place in loop.poller.readyPlaces where loop.streamAtPlace[place] >= 0 {
+      let index = loop.streamAtPlace[place]
+      rest.removeAll { $0 == index }
+      // It may have been closed in this very turn.
+      if connections[index].stream.place == place { drainOnce(index) }
+    }
+    for index in rest { drainOnce(index) }
+  }
+
+  /// Takes what has arrived on one stream, and notes whether there is more.
+  func drainOnce(_ index: Int) {
+    drain(index)
+    guard connections[index].stream.peer?.hasBufferedInput == true, !loop.unfinished.contains(index) else { return }
+    loop.unfinished.append(index)
+  }
+
   private func rebuildPollSet() {
     guard loop.pollSetChanged else { return }
     loop.pollSetChanged = false
@@ -155,13 +176,15 @@ extension IngestingService {
     poller.add(descriptor: context.stopDescriptor)
     poller.add(publisher)
     poller.add(descriptor: mailbox.descriptor)
-    poller.add(shards.subscriber)
+    let last = poller.add(shards.subscriber)
+    loop.streamAtPlace = [Int](repeating: -1, count: last + 1)
     for index in connections.indices {
       guard let peer = connections[index].stream.peer, !peer.isClosed else {
         connections[index].stream.place = -1
         continue
       }
       connections[index].stream.place = poller.add(descriptor: peer.descriptor, writable: peer.wantsWrite)
+      loop.streamAtPlace.append(index)
     }
   }
 

@@ -93,7 +93,7 @@ extension IngestingService {
         connections[index].stream.openCount > 1 ? "stream is back" : "stream is open",
         ["venue": venue.rawValue, "connection": "\(index)"])
       opened(index, now)
-      drain(index)
+      drainOnce(index)
     }
   }
 

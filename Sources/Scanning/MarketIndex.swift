@@ -13,7 +13,7 @@ struct EventRecord {
   var isOpenSet = false
 }
 
-/// A market's scan data, flat: 64 bytes.
+/// A market's scan data, flat: 72 bytes.
 struct MarketRecord {
   /// The YES book, −1 where the market has no two books.
   var yes: Int32 = -1
@@ -23,10 +23,14 @@ struct MarketRecord {
   var event: Int32 = -1
   /// Whether the market is open and takes orders.
   var isOpen = false
+  /// Where it trades.
+  var venue = Venue.polymarket
   /// When it ends, in nanoseconds since 1970; `Int64.max` where the venue does not say.
   var endsAt = Int64.max
   /// Its fees.
   var fees = FeeSchedule.none
+  /// What was traded of it in a day.
+  var dayVolume = Money.zero
 }
 
 /// What is known of a book apart from its prices, in 16 bytes: what a change of it concerns.
@@ -163,7 +167,9 @@ final class MarketIndex {
     let left = leave(place, for: event)
     markets[place].event = Int32(event)
     markets[place].isOpen = !market.isClosed && market.isAcceptingOrders && !market.isPlaceholder
+    markets[place].venue = market.venue
     markets[place].fees = market.fees
+    markets[place].dayVolume = market.dayVolume
     markets[place].endsAt = market.endsAt?.nanoseconds ?? Int64.max
     if books.count == 2 {
       markets[place].yes = Int32(books[0])

@@ -1,19 +1,30 @@
+public import Bus
 public import Market
+
+/// An opportunity that is open, or has just been closed; changed where it stands, for it is large.
+public final class OpenOpportunity {
+  /// It as it was told last.
+  public fileprivate(set) var opportunity: Opportunity
+  fileprivate var find: Find
+  fileprivate let place: FindPlace
+  private let names: OpportunityNames
+
+  fileprivate init(_ place: FindPlace, _ find: Find, _ opportunity: Opportunity) {
+    self.place = place
+    self.find = find
+    self.opportunity = opportunity
+    names = OpportunityNames(opportunity)
+  }
+
+  /// Which scanner found it.
+  public var strategy: Strategy { place.strategy }
+
+  /// Writes it as `Opportunity.encode` does.
+  public func encode(_ writer: MessagePackWriter) { opportunity.encode(writer, names) }
+}
 
 /// Which opportunities are open, so that each is told once when it opens, when it changes and when it is gone.
 public final class OpportunityBoard {
-  /// What is open; changed where it stands, for it is large.
-  private final class Entry {
-    let place: FindPlace
-    var find: Find
-    var opportunity: Opportunity
-
-    init(_ place: FindPlace, _ find: Find, _ opportunity: Opportunity) {
-      self.place = place
-      self.find = find
-      self.opportunity = opportunity
-    }
-  }
 
   /// Where the entry of each place of one strategy stands; −1 where nothing is open.
   private final class Slots {
@@ -21,7 +32,7 @@ public final class OpportunityBoard {
   }
 
   /// What is open; nil where a slot is free.
-  private var entries: [Entry?] = []
+  private var entries: [OpenOpportunity?] = []
   private var freeSlots: [Int] = []
   /// By the strategy's code.
   private let slots = Strategy.allCases.map { _ in Slots() }
@@ -33,7 +44,7 @@ public final class OpportunityBoard {
   private let epoch: UInt64
   /// Is told each opportunity as soon as it opens, changes or is gone, in the middle of a scan: one does not wait for the
   /// next.
-  public var onNews: ((Opportunity) -> Void)?
+  public var onNews: ((OpenOpportunity) -> Void)?
   /// Those that are over, newest last; at most twice `closedMax`.
   public private(set) var closed: [Opportunity] = []
   private let closedMax: Int
@@ -71,9 +82,7 @@ public final class OpportunityBoard {
       if let find, known.find.kind == find.kind, known.find.legs == find.legs {
         guard known.find != find || known.opportunity.hold == .stalePrice else { return }
         known.find = find
-        known.opportunity.state = .changed
-        engine.refresh(&known.opportunity, find)
-        return tell(known, slot)
+        return renew(known, slot, engine)
       }
       close(known, slot, engine.now)
     }
@@ -81,10 +90,37 @@ public final class OpportunityBoard {
     let id = epoch << 32 | nextCount
     nextCount += 1
     openedCount += 1
-    let entry = Entry(place, find, engine.opportunity(find, id: id))
+    let entry = OpenOpportunity(place, find, engine.opportunity(find, id: id))
     let taken = takeSlot(place)
     entries[taken] = entry
     tell(entry, taken)
+  }
+
+  /// Takes a set that a scan found, which is all that there is to its find; nothing is allocated where it is open already.
+  func update(_ place: FindPlace, _ set: PricedSet, legs: UnsafeBufferPointer<FindLeg>, _ engine: Scanner) {
+    let slot = slot(place)
+    guard slot >= 0, let known = entries[slot], known.find.kind == set.kind, known.find.legs.elementsEqual(legs) else {
+      return update(place, Find(set, legs: Array(legs)), engine)
+    }
+    known.find.quote = set.quote
+    known.find.setValue = set.setValue
+    renew(known, slot, engine)
+  }
+
+  private func renew(_ entry: OpenOpportunity, _ slot: Int, _ engine: Scanner) {
+    entry.opportunity.state = .changed
+    engine.refresh(&entry.opportunity, entry.find)
+    tell(entry, slot)
+  }
+
+  /// Begins to bring what is open in a place, which will be looked at soon.
+  @inline(__always) func prefetch(_ place: FindPlace) {
+    let slot = slot(place)
+    guard slot >= 0, let entry = entries[slot] else { return }
+    told.prefetch(slot)
+    // Its figures are in five lines of memory.
+    let memory = UnsafeRawPointer(Unmanaged.passUnretained(entry).toOpaque())
+    for line in 0..<5 { FlatMemory.prefetch(memory.assumingMemoryBound(to: UInt8.self) + line * 64) }
   }
 
   /// Holds what is open in a place, because a price behind it has become too old: it may be good, and nobody knows.
@@ -112,13 +148,15 @@ public final class OpportunityBoard {
     return slot
   }
 
-  private func tell(_ entry: Entry, _ slot: Int) {
+  private func tell(_ entry: OpenOpportunity, _ slot: Int) {
     told[slot] = entry.find.set
-    onNews?(entry.opportunity)
+    onNews?(entry)
   }
 
   /// Tells an entry again whose hold has changed.
-  private func tell(_ entry: Entry, _ slot: Int, hold: HoldReason?, staleReason: String = "", now: Timestamp) {
+  private func tell(
+    _ entry: OpenOpportunity, _ slot: Int, hold: HoldReason?, staleReason: String = "", now: Timestamp
+  ) {
     entry.opportunity.hold = hold
     entry.opportunity.staleReason = staleReason
     entry.opportunity.state = .changed
@@ -126,18 +164,18 @@ public final class OpportunityBoard {
     tell(entry, slot)
   }
 
-  private func close(_ entry: Entry, _ slot: Int, _ now: Timestamp) {
-    var gone = entry.opportunity
-    gone.state = .closed
-    gone.updatedAt = now
+  private func close(_ entry: OpenOpportunity, _ slot: Int, _ now: Timestamp) {
+    entry.opportunity.state = .closed
+    entry.opportunity.updatedAt = now
     entries[slot] = nil
     freeSlots.append(slot)
     slots[Int(entry.place.strategy.code)].ofNumber[entry.place.number] = -1
     openCount -= 1
+    let gone = entry.opportunity
     closed.append(gone)
     if closed.count > closedMax * 2 { closed.removeFirst(closed.count - closedMax) }
     lifetimes[gone.strategy, default: LifetimeCounts()].add(gone.lifetimeNanoseconds(now: now))
-    onNews?(gone)
+    onNews?(entry)
   }
 
   /// Tells those again whose hold has changed.

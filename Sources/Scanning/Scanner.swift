@@ -288,9 +288,28 @@ public final class Scanner {
     return true
   }
 
+  /// Tells the board the set that a scan found in a place, which is all that there is to the find.
+  ///
+  /// - Parameters:
+  ///   - place: where.
+  ///   - set: what was found.
+  ///   - legsMax: how many legs it has at most.
+  ///   - legs: writes them, and returns how many there are; is asked only where the set is news.
+  func report(
+    _ place: FindPlace, _ set: PricedSet, legsMax: Int, _ legs: (UnsafeMutableBufferPointer<FindLeg>) -> Int
+  ) {
+    guard !board.holds(place, set) else { return }
+    withUnsafeTemporaryAllocation(of: FindLeg.self, capacity: legsMax) { room in
+      let count = legs(room)
+      board.update(place, set, legs: UnsafeBufferPointer(rebasing: room[..<count]), self)
+    }
+  }
+
   /// Whether an order can go to all venues of a find, and why not.
   func hold(_ find: Find, _ score: OpportunityScore) -> HoldReason? {
-    for leg in find.legs where closedVenues.contains(feed.markets[leg.market].venue) { return .venueUnavailable }
+    if !closedVenues.isEmpty {
+      for leg in find.legs where closedVenues.contains(index.markets[leg.market].venue) { return .venueUnavailable }
+    }
     return score.annualisedReturn < options.hurdleReturn ? .belowHurdle : nil
   }
 }

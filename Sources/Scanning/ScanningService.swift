@@ -11,7 +11,7 @@ public final class ScanningService {
   private let subscriber: Subscriber
   private let directory: Directory
   private let scanner: Scanner
-  private let opportunityTopics: [Strategy: TopicHandle]
+  private let opportunityTopics: [TopicHandle]
   private let healthTopic: TopicHandle
   private let fullScanNanoseconds: Int64
   private var snapshots: [SnapshotRequest] = []
@@ -45,12 +45,13 @@ public final class ScanningService {
     pairFiles = PairFiles(settings: settings)
     admission = VenueAdmission(
       silenceMaxNanoseconds: Int64(settings.integer("executor", "venue_silence_max_ms")) * 1_000_000)
-    var topics: [Strategy: TopicHandle] = [:]
-    for strategy in Strategy.allCases { topics[strategy] = publisher.topic(Topic.opportunity + strategy.rawValue) }
+    // By the strategy's code.
+    let topics = Strategy.allCases.sorted { $0.code < $1.code }.map { [publisher] in
+      publisher.topic(Topic.opportunity + $0.rawValue)
+    }
     opportunityTopics = topics
-    board.onNews = { [publisher, topics] opportunity in
-      guard let topic = topics[opportunity.strategy] else { return }
-      publisher.publish(topic) { opportunity.encode($0) }
+    board.onNews = { [publisher, topics] news in
+      publisher.publish(topics[Int(news.strategy.code)]) { news.encode($0) }
     }
     healthTopic = publisher.topic(Topic.health + context.name)
     fullScanNanoseconds = Int64(settings.integer("scanner", "full_scan_s")) * 1_000_000_000
@@ -200,7 +201,7 @@ public final class ScanningService {
   private func answerSnapshots() {
     for request in snapshots {
       for opportunity in scanner.board.closed + scanner.board.openOpportunities {
-        guard let topic = opportunityTopics[opportunity.strategy] else { continue }
+        let topic = opportunityTopics[Int(opportunity.strategy.code)]
         publisher.publishSnapshot(request, topic) { opportunity.encode($0) }
       }
       publisher.endSnapshot(request)

@@ -126,7 +126,11 @@ private struct Connector {
     guard let handle = curl_easy_init() else { throw error(.internal) }
     do throws(WebSocketError) {
       try open(handle)
-      guard let transport = WebSocketTransport.curl(handle) else { throw error(.connect) }
+      // A proxy that was asked to connect has answered with a status, and may itself be spoken to by TLS.
+      var proxyStatus = 0
+      let isKnown = bh_curl_get_long(handle, CURLINFO_HTTP_CONNECTCODE, &proxyStatus) == CURLE_OK
+      let isPlain = url.scheme == "http" && isKnown && proxyStatus == 0
+      guard let transport = WebSocketTransport.curl(handle, isPlain: isPlain) else { throw error(.connect) }
       let key = WebSocketHandshake.makeKey()
       try write(Array(request(headers, key: key).utf8), transport)
       let early = try readResponse(transport, key: key)

@@ -15,7 +15,7 @@ struct WebSocketTransport {
 
   private enum Base {
     case socket
-    case curl(UnsafeMutableRawPointer)
+    case curl(UnsafeMutableRawPointer, isPlain: Bool)
   }
 
   let descriptor: Int32
@@ -33,18 +33,25 @@ struct WebSocketTransport {
   }
 
   /// Takes over a handle that is connected by `CURLOPT_CONNECT_ONLY`.
-  static func curl(_ handle: UnsafeMutableRawPointer) -> WebSocketTransport? {
+  ///
+  /// - Parameters:
+  ///   - handle: the handle.
+  ///   - isPlain: whether nothing lies between libcurl and the socket: no TLS of ours, and none of a proxy.
+  /// - Returns: the transport; nil where the handle has no socket.
+  static func curl(_ handle: UnsafeMutableRawPointer, isPlain: Bool) -> WebSocketTransport? {
     var descriptor: curl_socket_t = -1
     guard bh_curl_get_pointer(handle, CURLINFO_ACTIVESOCKET, &descriptor) == CURLE_OK, descriptor >= 0 else {
       return nil
     }
-    return WebSocketTransport(descriptor: descriptor, base: .curl(handle))
+    return WebSocketTransport(descriptor: descriptor, base: .curl(handle, isPlain: isPlain))
   }
 
   /// Whether a read that fills less than its room has emptied everything: true of a socket, not of TLS records.
   var shortReadMeansDrained: Bool {
-    if case .socket = base { return true }
-    return false
+    switch base {
+    case .socket: true
+    case .curl(_, let isPlain): isPlain
+    }
   }
 
   func receive(_ room: UnsafeMutableRawBufferPointer) -> Outcome {
@@ -56,7 +63,7 @@ struct WebSocketTransport {
         if errno == EAGAIN { return .wouldBlock }
         if errno != EINTR { return .failed(errno) }
       }
-    case .curl(let handle):
+    case .curl(let handle, _):
       var count = 0
       let code = curl_easy_recv(handle, room.baseAddress, room.count, &count)
       switch code {
@@ -76,7 +83,7 @@ struct WebSocketTransport {
         if errno == EAGAIN { return .wouldBlock }
         if errno != EINTR { return .failed(errno) }
       }
-    case .curl(let handle):
+    case .curl(let handle, _):
       var count = 0
       let code = curl_easy_send(handle, bytes.baseAddress, bytes.count, &count)
       switch code {
@@ -90,7 +97,7 @@ struct WebSocketTransport {
   func close() {
     switch base {
     case .socket: Glibc.close(descriptor)
-    case .curl(let handle): curl_easy_cleanup(handle)
+    case .curl(let handle, _): curl_easy_cleanup(handle)
     }
   }
 }

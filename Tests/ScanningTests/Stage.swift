@@ -23,7 +23,7 @@ final class Stage {
     options.bookAgeMaxNanoseconds = bookAgeSeconds * 1_000_000_000
     configure(&options)
     scanner = Scanner(feed: feed, options: options, board: OpportunityBoard(epoch: 7, closedMax: closedMax))
-    scanner.board.onNews = { [weak self] in self?.told.append($0) }
+    scanner.board.onNews = { [weak self] in self?.told.append($0.opportunity) }
   }
 
   /// Adds a market; its books have no snapshot yet.

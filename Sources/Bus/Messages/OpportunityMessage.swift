@@ -1,15 +1,65 @@
 public import Market
 
+/// What of an opportunity's message stays as long as it is open: its texts, which are most of the message, written once and
+/// lying together.
+///
+/// Each part has its length before it: first what names the event, then what names each leg.
+public struct OpportunityNames {
+  private var bytes: [UInt8] = []
+
+  /// Those of an opportunity.
+  public init(_ opportunity: Opportunity) {
+    let writer = MessagePackWriter(capacity: 512)
+    writer.text(opportunity.eventID)
+    writer.array(opportunity.legs.count)
+    add(writer)
+    for leg in opportunity.legs {
+      leg.encodeName(writer)
+      add(writer)
+    }
+  }
+
+  private mutating func add(_ part: MessagePackWriter) {
+    withUnsafeBytes(of: UInt32(part.count)) { bytes.append(contentsOf: $0) }
+    bytes.append(contentsOf: part.written)
+    part.truncate(to: 0)
+  }
+
+  /// Calls `body` with a function that writes the next part.
+  fileprivate func write(to writer: MessagePackWriter, _ body: (() -> Void) -> Void) {
+    bytes.withUnsafeBytes { bytes in
+      var offset = 0
+      body {
+        let count = Int(bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+        writer.raw(UnsafeRawBufferPointer(rebasing: bytes[(offset + 4)..<(offset + 4 + count)]))
+        offset += 4 + count
+      }
+    }
+  }
+}
+
 extension Opportunity {
   /// Writes it as one array; the body of `opportunity/…`.
   public func encode(_ writer: MessagePackWriter) {
+    var copy = self
+    copy.encode(writer, OpportunityNames(self))
+  }
+
+  /// Writes it as one array, with names that were written before.
+  ///
+  /// It changes nothing; it is `mutating` so that none of its parts is counted up and down for it.
+  public mutating func encode(_ writer: MessagePackWriter, _ names: OpportunityNames) {
     writer.array(18)
     writer.unsigned(id)
     writer.unsigned(UInt64(state.rawValue))
     writer.unsigned(UInt64(kind.rawValue))
-    writer.text(eventID)
-    writer.array(legs.count)
-    for leg in legs { leg.encode(writer) }
+    names.write(to: writer) { writeNext in
+      writeNext()
+      for number in legs.indices {
+        writeNext()
+        legs[number].encodeFigures(writer)
+      }
+    }
     writer.integer(payout.raw)
     writer.integer(cost.raw)
     writer.integer(foundAt.nanoseconds)
@@ -93,12 +143,15 @@ extension OpportunityScore {
 }
 
 extension Leg {
-  func encode(_ writer: MessagePackWriter) {
+  fileprivate func encodeName(_ writer: MessagePackWriter) {
     writer.array(8)
     writer.unsigned(UInt64(instrument.venue.code))
     writer.text(instrument.symbol)
     writer.text(marketID)
     writer.unsigned(UInt64(side.rawValue))
+  }
+
+  fileprivate func encodeFigures(_ writer: MessagePackWriter) {
     writer.integer(limit.raw)
     writer.integer(quantity.raw)
     writer.integer(notional.raw)

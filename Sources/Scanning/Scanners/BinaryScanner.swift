@@ -54,16 +54,19 @@ final class BinaryScanner: MarketScanner {
 
   private func look(_ place: Int, _ engine: Scanner) {
     guard engine.index.markets[place].yes >= 0 else { return }
-    let isOpen = engine.report(FindPlace(.binary, place), find(place, engine)) { set in
-      let record = engine.index.markets[place]
-      return Find(
-        set,
-        legs: [
-          FindLeg(market: place, outcome: 0, book: Int(record.yes)),
-          FindLeg(market: place, outcome: 1, book: Int(record.no)),
-        ])
+    engine.board.prefetch(FindPlace(.binary, place))
+    let set = find(place, engine)
+    if let set {
+      engine.report(FindPlace(.binary, place), set, legsMax: 2) { legs in
+        let record = engine.index.markets[place]
+        legs.initializeElement(at: 0, to: FindLeg(market: place, outcome: 0, book: Int(record.yes)))
+        legs.initializeElement(at: 1, to: FindLeg(market: place, outcome: 1, book: Int(record.no)))
+        return 2
+      }
+    } else {
+      engine.board.update(FindPlace(.binary, place), nil, engine)
     }
-    engine.index.setHasFind(isOpen, market: place)
+    engine.index.setHasFind(set != nil, market: place)
   }
 
   /// Looks at one market, level by level; nothing is allocated for it.

@@ -127,13 +127,12 @@ final class CrossPlatformScanner: MarketScanner {
 
   private func look(_ number: Int, _ engine: Scanner) {
     guard pairs[number].first >= 0 else { return }
-    engine.report(FindPlace(.crossPlatform, number), best(number, engine)) { [self] set in
-      Find(set, legs: legs(number, set.kind, engine))
+    let slot = FindPlace(.crossPlatform, number)
+    guard let best = best(number, engine) else { return engine.board.update(slot, nil, engine) }
+    engine.report(slot, best, legsMax: 2) { legs in
+      for place in 0..<2 { legs.initializeElement(at: place, to: leg(number, place, best.kind, engine)) }
+      return 2
     }
-  }
-
-  private func legs(_ number: Int, _ kind: OpportunityKind, _ engine: Scanner) -> [FindLeg] {
-    [leg(number, 0, kind, engine), leg(number, 1, kind, engine)]
   }
 
   /// One of the two legs: an outcome of the first market, or its opposite of the second.

@@ -24,7 +24,8 @@ final class NegRiskScanner: MarketScanner {
       engine.index.setHasFind(false, event: place)
       return
     }
-    engine.report(slot, best) { [self] in Find($0, legs: legs(of: place, $0.kind, engine)) }
+    let markets = engine.index.events[place].markets
+    engine.report(slot, best, legsMax: markets.count) { legs in fill(legs, markets, best.kind, engine) }
     engine.index.setHasFind(true, event: place)
   }
 
@@ -81,8 +82,18 @@ final class NegRiskScanner: MarketScanner {
     return FindLeg(market: market, outcome: 1, book: Int(record.no))
   }
 
-  private func legs(of place: Int, _ kind: OpportunityKind, _ engine: Scanner) -> [FindLeg] {
-    engine.index.events[place].markets.compactMap { leg($0, kind, engine) }
+  /// Writes the legs of a set.
+  /// - Returns: how many there are.
+  private func fill(
+    _ legs: UnsafeMutableBufferPointer<FindLeg>, _ markets: [Int], _ kind: OpportunityKind, _ engine: Scanner
+  ) -> Int {
+    var count = 0
+    for market in markets {
+      guard let leg = leg(market, kind, engine) else { continue }
+      legs.initializeElement(at: count, to: leg)
+      count += 1
+    }
+    return count
   }
 
   private func set(_ kind: OpportunityKind, _ place: Int, _ engine: Scanner) -> PricedSet? {
