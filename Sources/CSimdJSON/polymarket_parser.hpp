@@ -5,7 +5,11 @@
 
 #include <simdjson.h>
 
+#include <stdlib.h>
+#include <sys/mman.h>
+
 #include <cstring>
+#include <new>
 #include <random>
 #include <string_view>
 #include <vector>
@@ -28,6 +32,30 @@ struct Binding {
 struct TokenKey {
   uint64_t first;
   uint64_t second;
+};
+
+// Memory of 2 MB and more in pages of 2 MB, where the system has them: what is looked up at random is found in fewer
+// steps.
+template <typename Element>
+struct LargePages {
+  using value_type = Element;
+
+  LargePages() = default;
+  template <typename Other>
+  LargePages(const LargePages<Other> &) {}
+
+  Element *allocate(size_t count) {
+    constexpr size_t page = size_t{2} << 20;
+    size_t bytes = count * sizeof(Element);
+    void *memory = nullptr;
+    if (posix_memalign(&memory, bytes >= page ? page : 64, bytes) != 0) throw std::bad_alloc();
+    if (bytes >= page) madvise(memory, bytes, MADV_HUGEPAGE);
+    return static_cast<Element *>(memory);
+  }
+
+  void deallocate(Element *memory, size_t) { free(memory); }
+
+  bool operator==(const LargePages &) const { return true; }
 };
 
 // Tokens and what they are bound to: open addressing over a power of two, never more than half full.
@@ -83,7 +111,7 @@ class Bindings {
   };
 
   uint64_t keys[5];
-  std::vector<Slot> slots;
+  std::vector<Slot, LargePages<Slot>> slots;
   std::vector<int64_t> ticks;
   size_t used = 0;
 
@@ -120,7 +148,7 @@ class Bindings {
   }
 
   void grow() {
-    std::vector<Slot> old(slots.size() * 2);
+    std::vector<Slot, LargePages<Slot>> old(slots.size() * 2);
     old.swap(slots);
     for (const Slot &slot : old)
       if (slot.isUsed) slots[place(slot.key)] = slot;

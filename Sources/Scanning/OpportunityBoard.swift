@@ -36,8 +36,15 @@ public final class OpportunityBoard {
   private var freeSlots: [Int] = []
   /// By the strategy's code.
   private let slots = Strategy.allCases.map { _ in Slots() }
-  /// The set of each slot, apart from all else: most scans find what is open already.
-  private var told = FlatArray<PricedSet>(filler: .none)
+  /// What is looked at first of each slot, apart from all else: most scans find what is open already.
+  private struct Told {
+    /// The set that was told.
+    var set = PricedSet.none
+    /// Where what is open lies, to be brought from memory.
+    var address: UnsafeRawPointer?
+  }
+
+  private var told = FlatArray<Told>(filler: Told())
   /// How many are open.
   public private(set) var openCount = 0
   private var nextCount: UInt64 = 1
@@ -72,7 +79,7 @@ public final class OpportunityBoard {
   /// Whether the open opportunity is this very set, so that there is nothing to tell.
   func holds(_ place: FindPlace, _ set: PricedSet) -> Bool {
     let slot = slot(place)
-    return slot >= 0 && told[slot] == set
+    return slot >= 0 && told[slot].set == set
   }
 
   /// Takes what a scan found, or that it found nothing.
@@ -93,6 +100,7 @@ public final class OpportunityBoard {
     let entry = OpenOpportunity(place, find, engine.opportunity(find, id: id))
     let taken = takeSlot(place)
     entries[taken] = entry
+    told[taken].address = UnsafeRawPointer(Unmanaged.passUnretained(entry).toOpaque())
     tell(entry, taken)
   }
 
@@ -116,11 +124,9 @@ public final class OpportunityBoard {
   /// Begins to bring what is open in a place, which will be looked at soon.
   @inline(__always) func prefetch(_ place: FindPlace) {
     let slot = slot(place)
-    guard slot >= 0, let entry = entries[slot] else { return }
-    told.prefetch(slot)
-    // Its figures are in five lines of memory.
-    let memory = UnsafeRawPointer(Unmanaged.passUnretained(entry).toOpaque())
-    for line in 0..<5 { FlatMemory.prefetch(memory.assumingMemoryBound(to: UInt8.self) + line * 64) }
+    guard slot >= 0, let memory = told[slot].address else { return }
+    // Its figures are in six lines of memory.
+    for line in 0..<6 { FlatMemory.prefetch(memory.assumingMemoryBound(to: UInt8.self) + line * 64) }
   }
 
   /// Holds what is open in a place, because a price behind it has become too old: it may be good, and nobody knows.
@@ -134,7 +140,7 @@ public final class OpportunityBoard {
     guard slot >= 0, let entry = entries[slot], entry.opportunity.hold != .stalePrice else { return }
     tell(entry, slot, hold: .stalePrice, staleReason: reason, now: now)
     // The same set with a fresh price is news.
-    told[slot] = .none
+    told[slot].set = .none
   }
 
   private func takeSlot(_ place: FindPlace) -> Int {
@@ -149,7 +155,7 @@ public final class OpportunityBoard {
   }
 
   private func tell(_ entry: OpenOpportunity, _ slot: Int) {
-    told[slot] = entry.find.set
+    told[slot].set = entry.find.set
     onNews?(entry)
   }
 
@@ -168,6 +174,7 @@ public final class OpportunityBoard {
     entry.opportunity.state = .closed
     entry.opportunity.updatedAt = now
     entries[slot] = nil
+    told[slot] = Told()
     freeSlots.append(slot)
     slots[Int(entry.place.strategy.code)].ofNumber[entry.place.number] = -1
     openCount -= 1

@@ -33,7 +33,7 @@ package struct PolymarketCounters {
 /// Frames and catalogue entries come in; the books change, and what changed is written into a batch for the bus.
 /// Whatever may have made a book wrong marks it stale, and asks for a snapshot of it.
 package final class PolymarketBooks {
-  package internal(set) var cache = BookCache(books: 4096, isSmall: true)
+  package internal(set) var cache = BookCache(books: 4096)
   package internal(set) var entries: [Entry] = []
   /// How many of them are this shard's.
   package internal(set) var ownedCount = 0
