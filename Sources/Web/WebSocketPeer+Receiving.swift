@@ -11,16 +11,9 @@ extension WebSocketPeer {
   ///
   /// Pings are answered by themselves, and so is a close. `body` may send and close, but not receive. No memory is
   /// allocated for a message, once the buffers have grown to the longest.
-  ///
-  /// - Parameters:
-  ///   - afterRead: is called after the messages that one read of the socket brought, before the next one: what they
-  ///     say can be handed on at once.
-  ///   - body: takes a message.
   /// - Throws: `WebSocketError` where the connection broke or the peer broke the protocol; the peer is closed then.
   ///   After an orderly close, `receive` returns and `isClosed` is true.
-  public func receive(
-    afterRead: () -> Void = {}, _ body: (WebSocketMessage) -> Void
-  ) throws(WebSocketError) {
+  public func receive(_ body: (WebSocketMessage) -> Void) throws(WebSocketError) {
     guard !isClosed else { throw error(.closed, "receive") }
     precondition(!isReceiving, "receive within receive")
     isReceiving = true
@@ -39,7 +32,6 @@ extension WebSocketPeer {
       case .bytes(let count):
         lastReceivedMonotonicNanoseconds = SystemClock.monotonicNanoseconds
         try take(UnsafeRawBufferPointer(rebasing: readBuffer[..<count]), body)
-        afterRead()
         if count < readBuffer.count, transport.shortReadMeansDrained { return }
       case .wouldBlock:
         return

@@ -21,9 +21,18 @@ public enum BookItem: UInt64, Sendable {
   case withdrawn = 5
 }
 
-/// Collects what one socket read brought, so that it goes out as one message.
+/// Collects what one socket brought, so that it goes out as one message.
+///
+/// Whoever gets it sees no state between two changes of one moment of the venue's that came together.
 public final class BookBatch {
   private let writer = MessagePackWriter(capacity: 256 * 1024)
+  /// Publishes what waits, where that is enough and a change of a later moment comes: of a long burst the first part is
+  /// worked on while the rest is read. Nil where all goes out together.
+  public var onMomentEnd: (() -> Void)?
+  /// So many items are enough.
+  private static let momentItemsMin = 12
+  /// The newest moment of what waits.
+  private var moment = Timestamp(nanoseconds: .min)
   /// How many items wait.
   public private(set) var itemCount = 0
   private var changeStart = 0
@@ -36,7 +45,11 @@ public final class BookBatch {
   public var byteCount: Int { writer.count }
 
   /// Begins the changes of one book; `change` adds to it, `endChange` closes it.
+  ///
+  /// What waits may go out before.
   public func beginChange(book: UInt32, venueTime: Timestamp, receivedAt: Timestamp) {
+    if itemCount >= BookBatch.momentItemsMin, venueTime > moment { onMomentEnd?() }
+    moment = max(moment, venueTime)
     itemCount += 1
     changeStart = writer.openArray()
     changeFields = 4
@@ -57,8 +70,9 @@ public final class BookBatch {
   /// Ends the changes of one book.
   public func endChange() { writer.patchArray(changeFields, at: changeStart) }
 
-  /// Adds a whole book.
+  /// Adds a whole book, of whatever moment: many may come at once.
   public func snapshot(book: UInt32, index: BookIndex, of cache: borrowing BookCache) {
+    moment = max(moment, cache.header(index).venueTime)
     itemCount += 1
     writeBookSnapshot(book: book, index: index, of: cache, writer)
   }
@@ -96,6 +110,7 @@ public final class BookBatch {
     }
     writer.truncate(to: 0)
     itemCount = 0
+    moment = Timestamp(nanoseconds: .min)
   }
 }
 

@@ -45,6 +45,10 @@ static inline void bh_prefetch(const void *address) { __builtin_prefetch(address
 // Asks for pages of 2 MB; returns 0, or -1 where the system has none. madvise(2), MADV_HUGEPAGE.
 static inline int bh_huge_pages(void *address, size_t bytes) { return madvise(address, bytes, 14); }
 
+// Asks for turns of so many nanoseconds for the calling thread and those that it starts later; leaves all else as it is.
+// Returns 0, or -1 where the thread is not scheduled in the ordinary way. sched_setattr(2).
+int bh_ask_for_turns(uint64_t nanoseconds);
+
 // The tid of the calling thread. gettid(2).
 static inline pid_t bh_gettid(void) { return (pid_t)syscall(SYS_gettid); }
 

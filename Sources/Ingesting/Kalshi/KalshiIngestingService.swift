@@ -57,6 +57,7 @@ final class KalshiIngestingService: SampledIngestingService {
       settings: settings, runDirectory: context.runDirectory, transport: VenueTransport(HTTPClient()), signer: signer,
       fees: { fees.of(series: $0) })
     streamEndpoint = Endpoint(settings.text("kalshi", "websocket_url"), runDirectory: context.runDirectory)
+    publishAtMomentEnds()
   }
 
   var silenceNanoseconds: Int64 { options.silenceNanoseconds }

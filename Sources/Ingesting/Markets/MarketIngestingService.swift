@@ -138,6 +138,9 @@ extension MarketIngestingService {
 
   // MARK: - Publishing
 
+  /// From now on the first part of a long burst goes out when a later moment of the venue's begins.
+  func publishAtMomentEnds() { desk.batch.onMomentEnd = { [unowned self] in publishBatch() } }
+
   func publishBatch() {
     if desk.batch.itemCount > 0 { desk.batch.publish(on: publisher, desk.bookTopic) }
     publish(markets.takeTrades())

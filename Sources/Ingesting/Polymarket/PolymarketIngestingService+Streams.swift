@@ -108,18 +108,12 @@ extension PolymarketIngestingService {
     send(index, ["PING"])
   }
 
-  /// Takes what has arrived on one connection; what one read brings goes out as one message, before the next read.
+  /// Takes what has arrived on one connection; all of it goes out as one message.
   func drain(_ index: Int) {
     guard let peer = connections[index].stream.peer else { return }
     var isReadable = true
-    let handOn = {
-      // What a frame that was not understood would have changed is not known: all books here want a snapshot.
-      if !isReadable { self.markets.distrust(self.connections[index].books, self.desk.batch) }
-      isReadable = true
-      self.publishBatch()
-    }
     do {
-      try peer.receive(afterRead: handOn) { message in
+      try peer.receive { message in
         guard message.kind == .text else { return }
         if message.bytes.count > 4 { connections[index].stream.heard(SystemClock.monotonicNanoseconds) }
         if !markets.take(message.bytes, receivedAt: SystemClock.now, desk.batch) { isReadable = false }
@@ -132,7 +126,9 @@ extension PolymarketIngestingService {
       return lose(index, "\(error)")
     }
     if peer.isClosed { return lose(index, "closed by the venue") }
-    handOn()
+    // What a frame that was not understood would have changed is not known: all books here want a snapshot.
+    if !isReadable { markets.distrust(connections[index].books, desk.batch) }
+    publishBatch()
     if markets.hasSizelessTrades { backfillSizes(SystemClock.monotonicNanoseconds) }
   }
 }

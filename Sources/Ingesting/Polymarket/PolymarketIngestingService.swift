@@ -66,6 +66,7 @@ final class PolymarketIngestingService: SampledIngestingService {
     rest = PolymarketREST(
       settings: settings, runDirectory: context.runDirectory, transport: VenueTransport(HTTPClient()))
     streamEndpoint = endpoint("websocket_url")
+    publishAtMomentEnds()
   }
 
   var silenceNanoseconds: Int64 { options.silenceNanoseconds }
