@@ -26,8 +26,9 @@ public enum BookItem: UInt64, Sendable {
 /// Whoever gets it sees no state between two changes of one moment of the venue's that came together.
 public final class BookBatch {
   private let writer = MessagePackWriter(capacity: 256 * 1024)
-  /// Publishes what waits, where that is enough and a change of a later moment comes: of a long burst the first part is
-  /// worked on while the rest is read. Nil where all goes out together.
+  /// Publishes what waits, where that is enough and a change of a later moment comes; nil where all goes out together.
+  ///
+  /// So the first part of a long burst is worked on while the rest is read.
   public var onMomentEnd: (() -> Void)?
   /// So many items are enough.
   private static let momentItemsMin = 12
