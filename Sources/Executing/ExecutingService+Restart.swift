@@ -7,16 +7,12 @@ internal import Store
 extension ExecutingService {
   /// Completes the journal, and takes up what it says.
   func restart() throws {
-    let booked = try restoreFromLedger()
-    let restart = try log.restart(now: SystemClock.now, fillsAfter: booked)
+    let ledger = try restoreFromLedger()
+    let restart = try log.restart(now: SystemClock.now, fillsAfter: ledger.cursor)
     desk.restore(fills: restart.fills)
     desk.restore(executed: restart.executed)
-    var stuck: [String: Money] = [:]
-    for position in restart.stuck {
-      let key = "\(position.instrument.venue.rawValue)/\(position.marketID)"
-      stuck[key] = (stuck[key] ?? .zero) + position.cost
-    }
-    desk.restore(stuck: stuck)
+    desk.restore(
+      risks: FormerRisk.byMarket(ledger: ledger.positions, fills: restart.fills, stuck: restart.stuck))
     if mode == .paper {
       interrupted = restart.uneven.filter { Execution(recovering: $0, events: [], options: desk.options) != nil }
     }
@@ -27,22 +23,22 @@ extension ExecutingService {
       [
         "mode": mode.rawValue, "fills": "\(restart.fills.count)", "executed": "\(restart.executed.count)",
         "orders_closed": "\(restart.closedNow.count)", "interrupted": "\(interrupted.count)",
-        "stuck": "\(restart.stuck.count)", "cash": "\(desk.portfolio.cash)",
+        "stuck": "\(restart.stuck.count)", "at_risk": "\(desk.portfolio.exposure)", "cash": "\(desk.portfolio.cash)",
       ])
   }
 
   /// Takes the account as the settler's ledger has it, settlements and merges included.
   ///
-  /// - Returns: the last fill that is booked there; 0 where there is no ledger yet.
-  private func restoreFromLedger() throws(StoreError) -> Int64 {
+  /// - Returns: the last fill that is booked there, and its positions; 0 and none where there is no ledger yet.
+  private func restoreFromLedger() throws(StoreError) -> (cursor: Int64, positions: [Position]) {
     let ledger: LedgerStore
     do throws(StoreError) {
       ledger = try LedgerStore(readingFrom: context.dataDirectory + "/ledger.db")
     } catch {
       guard error.code == .notReady else { throw error }
-      return 0
+      return (0, [])
     }
-    guard try ledger.transactionCount() > 0 else { return 0 }
+    guard try ledger.transactionCount() > 0 else { return (0, []) }
     let standing = try ledger.standing()
     var positions: [InstrumentID: Portfolio.Position] = [:]
     for position in standing.positions {
@@ -52,7 +48,7 @@ extension ExecutingService {
       positions[position.key.instrument] = sum
     }
     desk.restore(cash: standing.cash, positions: positions)
-    return standing.cursor
+    return (standing.cursor, standing.positions)
   }
 
   /// Takes up interrupted executions once their books are here; nothing new is begun before.

@@ -121,6 +121,7 @@ public final class ExecutingService {
       event, from: subscriber,
       onMarket: { place in
         books.marketChanged(place)
+        desk.announced(books.feed.markets[place])
       }, onBook: { desk.bookChanged($0, books) })
     switch event {
     case .message(let stream, _, _, var reader):

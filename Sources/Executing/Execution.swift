@@ -293,7 +293,7 @@ public struct Execution: Sendable {
     } else {
       // What the sets are worth is not known: only the loss is.
       report.result = -report.unwindLoss
-      if [.crossPlatform, .latency, .spike].contains(strategy), sets.raw > 0, !isSale {
+      if !strategy.paysForCertain, sets.raw > 0, !isSale {
         report.openCost = legs.indices.reduce(Money.zero) { $0 + cost($1, of: sets) }
         report.openEvent = events.min()
       }

@@ -246,8 +246,11 @@ public final class ExecutionDesk {
     for id in ids { remember(id) }
   }
 
-  /// Takes the cost of stuck positions by event.
-  public func restore(stuck costs: [String: Money]) { portfolio.setStuck(costs) }
+  /// Takes what a former run has left at risk, by `VENUE/MARKET`; each counts against its event when its market is announced.
+  public func restore(risks: [String: FormerRisk]) { portfolio.restore(risks) }
+
+  /// Takes a market that is new or has changed.
+  public func announced(_ market: PredictionMarket) { portfolio.announced(market) }
 
   /// Takes up an execution that a crash interrupted.
   /// - Parameters:

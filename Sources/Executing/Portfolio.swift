@@ -25,9 +25,11 @@ public struct Portfolio: Sendable {
   public private(set) var cash: Money
   /// Shares by instrument; instruments without any are not here.
   public private(set) var positions: [InstrumentID: Position] = [:]
-  /// Positions that an unwind could not sell: their cost by event.
+  /// Positions that an unwind could not sell: their cost by event, until a person has dealt with them.
   private var stuck: [String: Money] = [:]
   private var open: [String: Money] = [:]
+  /// What a former run has left, by `VENUE/MARKET`: its events are not known before the markets are announced.
+  private var former: [String: FormerRisk] = [:]
   private var reservations: [UInt64: Reservation] = [:]
 
   /// An account with cash alone.
@@ -78,6 +80,7 @@ public struct Portfolio: Sendable {
   /// Pays out a resolved market: its shares become what their outcomes pay.
   public mutating func settle(_ market: PredictionMarket) {
     open["\(market.venue.rawValue)/\(market.eventID)"] = nil
+    former["\(market.venue.rawValue)/\(market.id)"]?.open = .zero
     guard let payouts = market.payouts, payouts.count == market.outcomes.count else { return }
     for (outcome, payout) in zip(market.outcomes, payouts) {
       let instrument = InstrumentID(venue: market.venue, symbol: outcome.token)
@@ -110,8 +113,18 @@ public struct Portfolio: Sendable {
   /// Takes the promise back: the execution is over, and its fills are booked.
   mutating func release(_ execution: UInt64) { reservations[execution] = nil }
 
-  /// Counts a stuck position's cost against its event until a person has dealt with it.
-  mutating func setStuck(_ costs: [String: Money]) { stuck = costs }
+  /// Counts what a former run has left at risk: against all limits but an event's at once, and against that when the
+  /// market is announced.
+  mutating func restore(_ risks: [String: FormerRisk]) { former = risks }
+
+  /// Takes a market that is announced: what a former run has left in it counts against its event.
+  mutating func announced(_ market: PredictionMarket) {
+    guard !former.isEmpty else { return }
+    guard let risk = former.removeValue(forKey: "\(market.venue.rawValue)/\(market.id)") else { return }
+    let event = "\(market.venue.rawValue)/\(market.eventID)"
+    if risk.open.raw > 0 { addOpen(risk.open, event: event) }
+    if risk.stuck.raw > 0 { addStuck(risk.stuck, event: event) }
+  }
 
   /// Adds one stuck position.
   mutating func addStuck(_ cost: Money, event: String) { stuck[event] = (stuck[event] ?? .zero) + cost }
@@ -124,7 +137,8 @@ public struct Portfolio: Sendable {
 
   /// What is at risk: in flight, stuck, and held without a certain payout.
   public var exposure: Money {
-    open.values.reduce(stuck.values.reduce(reservations.values.reduce(Money.zero) { $0 + $1.amount }, +), +)
+    let promised = reservations.values.reduce(Money.zero) { $0 + $1.amount }
+    return former.values.reduce(open.values.reduce(stuck.values.reduce(promised, +), +)) { $0 + $1.open + $1.stuck }
   }
 
   /// What is at risk in one event.

@@ -188,4 +188,53 @@ import Testing
     let plain = ExecutorOptions()
     #expect("\(defaults)" == "\(plain)")
   }
+
+  private func fill(_ side: Side, _ token: String, _ price: String, _ size: String, _ strategy: Strategy) -> Fill {
+    Fill(
+      orderID: "o", strategy: strategy, instrument: instrument(token), marketID: String(token.prefix { $0 != "-" }),
+      side: side, price: ExecutingTests.price(price), quantity: quantity(size), fee: .zero, time: start)
+  }
+
+  @Test func `what a former run has left at risk counts against the limits again`() throws {
+    let ledger = [
+      Position(
+        key: PositionKey(.spike, instrument("m-yes")), marketID: "m", quantity: quantity("100"), cost: money("60")),
+      Position(
+        key: PositionKey(.binary, instrument("m-yes")), marketID: "m", quantity: quantity("500"), cost: money("200")),
+    ]
+    // A quarter is sold, and something else is bought that the ledger has not booked yet.
+    let fills = [
+      fill(.sell, "m-yes", "0.7", "25", .spike), fill(.buy, "n-no", "0.5", "80", .latency),
+      fill(.buy, "n-yes", "0.5", "80", .binary),
+    ]
+    let stuck = [
+      StuckPosition(
+        orderID: "u", strategy: .latency, instrument: instrument("n-no"), marketID: "n", quantity: quantity("20"),
+        cost: money("10"), reason: "no bid", createdAt: start),
+      StuckPosition(
+        orderID: "v", strategy: .binary, instrument: instrument("k-no"), marketID: "k", quantity: quantity("5"),
+        cost: money("2"), reason: "no bid", createdAt: start),
+    ]
+    let risks = FormerRisk.byMarket(ledger: ledger, fills: fills, stuck: stuck)
+    #expect(risks["polymarket/m"] == FormerRisk(open: money("45"), stuck: .zero))
+    #expect(risks["polymarket/n"] == FormerRisk(open: money("30"), stuck: money("10")))
+    #expect(risks["polymarket/k"] == FormerRisk(open: .zero, stuck: money("2")))
+    let desk = ExecutionDesk(options: ExecutorOptions())
+    desk.restore(risks: risks)
+    #expect(desk.portfolio.exposure == money("87"))
+    #expect(desk.portfolio.exposure(ofEvent: "polymarket/cup") == .zero)
+    // The event is known with the market, and counted once however often that is announced.
+    let books = TestBooks()
+    for _ in 0..<2 {
+      desk.announced(books.add("m", event: "cup"))
+      desk.announced(books.add("n", event: "cup"))
+    }
+    #expect(desk.portfolio.exposure(ofEvent: "polymarket/cup") == money("85"))
+    #expect(desk.portfolio.exposure == money("87"))
+    // What settles is at risk no longer; what is stuck waits for a person.
+    desk.settled(books.add("m", event: "cup"))
+    #expect(desk.portfolio.exposure(ofEvent: "polymarket/cup") == money("10"))
+    desk.settled(books.add("k"))
+    #expect(desk.portfolio.exposure == money("12"))
+  }
 }
