@@ -146,48 +146,6 @@ import Testing
     #expect(log.isClear && told == [3, -1] && log.nextDue == nil)
     #expect(try log.journal.flag(TradingBreaker.flagName)?.isSet == true)
   }
-}
-
-@Suite struct ExecutionModeTests {
-  private func settings(_ text: String) throws -> Settings {
-    let directory = ScratchDirectory()
-    let path = directory.path + "/supervisor.conf"
-    try text.write(toFile: path, atomically: true, encoding: .utf8)
-    return try Settings.load(path: path, environment: [:])
-  }
-
-  @Test func `paper is the default, and dry-run can be chosen`() throws {
-    #expect(try ExecutionMode.of(try settings("")) == .paper)
-    #expect(try ExecutionMode.of(try settings("[bulkhead]\nmode = dry-run\n")) == .dryRun)
-  }
-
-  @Test func `live mode names all that is missing`() throws {
-    func problem(_ text: String) throws -> String {
-      let settings = try settings(text)
-      do throws(ConfigurationError) {
-        _ = try ExecutionMode.of(settings)
-        return ""
-      } catch { return error.problem }
-    }
-    let nothing = try problem("[bulkhead]\nmode = live\n")
-    #expect(nothing.contains("a key ([executor] key_file names none)"))
-    #expect(nothing.contains("the second switch ([executor] live_confirmed = true)"))
-    let unreadable = try problem("[bulkhead]\nmode = live\n[executor]\nkey_file = /nowhere\nlive_confirmed = true\n")
-    #expect(unreadable.contains("key_file cannot be read") && !unreadable.contains("second switch"))
-  }
-
-  @Test func `the options are those of the settings`() throws {
-    let options = try ExecutorOptions(
-      settings: try settings("[executor]\nlatency_ms = 7\nstrategies = spike\nexposure_max = 12.5\nlegs_max = 3\n"))
-    #expect(options.latencyNanoseconds == 7_000_000 && options.exposureMax == money("12.5") && options.legsMax == 3)
-    #expect(options.strategies == [.spike])
-    #expect(throws: ConfigurationError.self) {
-      try ExecutorOptions(settings: try settings("[executor]\nstrategies = binary,luck\n"))
-    }
-    let defaults = try ExecutorOptions(settings: try settings(""))
-    let plain = ExecutorOptions()
-    #expect("\(defaults)" == "\(plain)")
-  }
 
   private func fill(_ side: Side, _ token: String, _ price: String, _ size: String, _ strategy: Strategy) -> Fill {
     Fill(
@@ -236,5 +194,47 @@ import Testing
     #expect(desk.portfolio.exposure(ofEvent: "polymarket/cup") == money("10"))
     desk.settled(books.add("k"))
     #expect(desk.portfolio.exposure == money("12"))
+  }
+}
+
+@Suite struct ExecutionModeTests {
+  private func settings(_ text: String) throws -> Settings {
+    let directory = ScratchDirectory()
+    let path = directory.path + "/supervisor.conf"
+    try text.write(toFile: path, atomically: true, encoding: .utf8)
+    return try Settings.load(path: path, environment: [:])
+  }
+
+  @Test func `paper is the default, and dry-run can be chosen`() throws {
+    #expect(try ExecutionMode.of(try settings("")) == .paper)
+    #expect(try ExecutionMode.of(try settings("[bulkhead]\nmode = dry-run\n")) == .dryRun)
+  }
+
+  @Test func `live mode names all that is missing`() throws {
+    func problem(_ text: String) throws -> String {
+      let settings = try settings(text)
+      do throws(ConfigurationError) {
+        _ = try ExecutionMode.of(settings)
+        return ""
+      } catch { return error.problem }
+    }
+    let nothing = try problem("[bulkhead]\nmode = live\n")
+    #expect(nothing.contains("a key ([executor] key_file names none)"))
+    #expect(nothing.contains("the second switch ([executor] live_confirmed = true)"))
+    let unreadable = try problem("[bulkhead]\nmode = live\n[executor]\nkey_file = /nowhere\nlive_confirmed = true\n")
+    #expect(unreadable.contains("key_file cannot be read") && !unreadable.contains("second switch"))
+  }
+
+  @Test func `the options are those of the settings`() throws {
+    let options = try ExecutorOptions(
+      settings: try settings("[executor]\nlatency_ms = 7\nstrategies = spike\nexposure_max = 12.5\nlegs_max = 3\n"))
+    #expect(options.latencyNanoseconds == 7_000_000 && options.exposureMax == money("12.5") && options.legsMax == 3)
+    #expect(options.strategies == [.spike])
+    #expect(throws: ConfigurationError.self) {
+      try ExecutorOptions(settings: try settings("[executor]\nstrategies = binary,luck\n"))
+    }
+    let defaults = try ExecutorOptions(settings: try settings(""))
+    let plain = ExecutorOptions()
+    #expect("\(defaults)" == "\(plain)")
   }
 }
