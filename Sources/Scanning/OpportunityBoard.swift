@@ -25,7 +25,6 @@ public final class OpenOpportunity {
 
 /// Which opportunities are open, so that each is told once when it opens, when it changes and when it is gone.
 public final class OpportunityBoard {
-
   /// Where the entry of each place of one strategy stands; −1 where nothing is open.
   private final class Slots {
     var ofNumber = FlatArray<Int32>(filler: -1)

@@ -277,32 +277,33 @@ public final class Scanner {
   ///   - place: where.
   ///   - set: what was found.
   ///   - find: makes the find of it, when it is new.
-  /// - Returns: whether an opportunity is open there now.
-  @discardableResult
-  func report(_ place: FindPlace, _ set: PricedSet?, _ find: (PricedSet) -> Find) -> Bool {
-    guard let set else {
-      board.update(place, nil, self)
-      return false
-    }
+  func report(_ place: FindPlace, _ set: PricedSet?, _ find: (PricedSet) -> Find) {
+    guard let set else { return board.update(place, nil, self) }
     if !board.holds(place, set) { board.update(place, find(set), self) }
-    return true
   }
 
-  /// Tells the board the set that a scan found in a place, which is all that there is to the find.
+  /// The same where the set is all that there is to the find.
   ///
   /// - Parameters:
   ///   - place: where.
   ///   - set: what was found.
   ///   - legsMax: how many legs it has at most.
   ///   - legs: writes them, and returns how many there are; is asked only where the set is news.
+  /// - Returns: whether an opportunity is open there now.
+  @discardableResult
   func report(
-    _ place: FindPlace, _ set: PricedSet, legsMax: Int, _ legs: (UnsafeMutableBufferPointer<FindLeg>) -> Int
-  ) {
-    guard !board.holds(place, set) else { return }
+    _ place: FindPlace, _ set: PricedSet?, legsMax: Int, _ legs: (PricedSet, UnsafeMutableBufferPointer<FindLeg>) -> Int
+  ) -> Bool {
+    guard let set else {
+      board.update(place, nil, self)
+      return false
+    }
+    guard !board.holds(place, set) else { return true }
     withUnsafeTemporaryAllocation(of: FindLeg.self, capacity: legsMax) { room in
-      let count = legs(room)
+      let count = legs(set, room)
       board.update(place, set, legs: UnsafeBufferPointer(rebasing: room[..<count]), self)
     }
+    return true
   }
 
   /// Whether an order can go to all venues of a find, and why not.

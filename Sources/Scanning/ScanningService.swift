@@ -46,9 +46,7 @@ public final class ScanningService {
     admission = VenueAdmission(
       silenceMaxNanoseconds: Int64(settings.integer("executor", "venue_silence_max_ms")) * 1_000_000)
     // By the strategy's code.
-    let topics = Strategy.allCases.sorted { $0.code < $1.code }.map { [publisher] in
-      publisher.topic(Topic.opportunity + $0.rawValue)
-    }
+    let topics = Strategy.allCases.map { [publisher] in publisher.topic(Topic.opportunity + $0.rawValue) }
     opportunityTopics = topics
     board.onNews = { [publisher, topics] news in
       publisher.publish(topics[Int(news.strategy.code)]) { news.encode($0) }

@@ -54,19 +54,15 @@ final class BinaryScanner: MarketScanner {
 
   private func look(_ place: Int, _ engine: Scanner) {
     guard engine.index.markets[place].yes >= 0 else { return }
-    engine.board.prefetch(FindPlace(.binary, place))
-    let set = find(place, engine)
-    if let set {
-      engine.report(FindPlace(.binary, place), set, legsMax: 2) { legs in
-        let record = engine.index.markets[place]
-        legs.initializeElement(at: 0, to: FindLeg(market: place, outcome: 0, book: Int(record.yes)))
-        legs.initializeElement(at: 1, to: FindLeg(market: place, outcome: 1, book: Int(record.no)))
-        return 2
-      }
-    } else {
-      engine.board.update(FindPlace(.binary, place), nil, engine)
+    let slot = FindPlace(.binary, place)
+    engine.board.prefetch(slot)
+    let isOpen = engine.report(slot, find(place, engine), legsMax: 2) { _, legs in
+      let record = engine.index.markets[place]
+      legs.initializeElement(at: 0, to: FindLeg(market: place, outcome: 0, book: Int(record.yes)))
+      legs.initializeElement(at: 1, to: FindLeg(market: place, outcome: 1, book: Int(record.no)))
+      return 2
     }
-    engine.index.setHasFind(set != nil, market: place)
+    engine.index.setHasFind(isOpen, market: place)
   }
 
   /// Looks at one market, level by level; nothing is allocated for it.

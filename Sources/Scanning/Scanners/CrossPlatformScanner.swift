@@ -127,10 +127,8 @@ final class CrossPlatformScanner: MarketScanner {
 
   private func look(_ number: Int, _ engine: Scanner) {
     guard pairs[number].first >= 0 else { return }
-    let slot = FindPlace(.crossPlatform, number)
-    guard let best = best(number, engine) else { return engine.board.update(slot, nil, engine) }
-    engine.report(slot, best, legsMax: 2) { legs in
-      for place in 0..<2 { legs.initializeElement(at: place, to: leg(number, place, best.kind, engine)) }
+    engine.report(FindPlace(.crossPlatform, number), best(number, engine), legsMax: 2) { set, legs in
+      for place in 0..<2 { legs.initializeElement(at: place, to: leg(number, place, set.kind, engine)) }
       return 2
     }
   }

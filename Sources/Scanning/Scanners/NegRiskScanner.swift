@@ -18,15 +18,11 @@ final class NegRiskScanner: MarketScanner {
   }
 
   private func look(_ place: Int, _ engine: Scanner) {
-    let slot = FindPlace(.negRisk, place)
-    guard let best = best(place, engine) else {
-      engine.board.update(slot, nil, engine)
-      engine.index.setHasFind(false, event: place)
-      return
-    }
     let markets = engine.index.events[place].markets
-    engine.report(slot, best, legsMax: markets.count) { legs in fill(legs, markets, best.kind, engine) }
-    engine.index.setHasFind(true, event: place)
+    let isOpen = engine.report(FindPlace(.negRisk, place), best(place, engine), legsMax: markets.count) { set, legs in
+      fill(legs, markets, set.kind, engine)
+    }
+    engine.index.setHasFind(isOpen, event: place)
   }
 
   /// The most profitable set of an event; nothing is allocated for it.
@@ -99,14 +95,9 @@ final class NegRiskScanner: MarketScanner {
   private func set(_ kind: OpportunityKind, _ place: Int, _ engine: Scanner) -> PricedSet? {
     let markets = engine.index.events[place].markets
     return withUnsafeTemporaryAllocation(of: FindLeg.self, capacity: markets.count) { legs in
-      var count = 0
-      for market in markets {
-        guard let leg = leg(market, kind, engine) else { continue }
-        guard engine.feed.cache.headerUnchecked(leg.book).pointee.state == .live else {
-          return engine.skip(.bookNotLive)
-        }
-        legs.initializeElement(at: count, to: leg)
-        count += 1
+      let count = fill(legs, markets, kind, engine)
+      for leg in legs[..<count] where engine.feed.cache.headerUnchecked(leg.book).pointee.state != .live {
+        return engine.skip(.bookNotLive)
       }
       guard count >= 2 else { return nil }
       let value = kind == .negRiskConvert ? fixedPointScale * Int64(count - 1) : fixedPointScale
