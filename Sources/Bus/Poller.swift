@@ -20,7 +20,7 @@ public final class Poller {
   /// The set in the kernel, while it is the one that is wanted; −1 otherwise.
   private var steady: Int32 = -1
   private var events: [epoll_event] = []
-  /// How often this very set was waited for by `poll`; below 0 where the kernel cannot hold it.
+  /// How often this very set was waited for by `poll`; below 0 once the kernel was asked to hold it.
   private var repeatCount = 0
   private static let repeatsUntilSteady = 16
 
