@@ -18,12 +18,15 @@ public struct OrderBatch: Sendable {
   public let orders: [Order]
   /// The purchases that split cash into sets first.
   public let split: [Order]
+  /// What making these sets costs on the venue's chain.
+  public let splitCost: Money
 
   /// The orders of an approved execution.
   public init(_ approved: RiskApproved) {
     executionID = approved.opportunity.id
     orders = approved.orders
     split = approved.split
+    splitCost = approved.split.isEmpty ? .zero : approved.chainCost
   }
 
   /// The orders of an unwind.
@@ -31,6 +34,7 @@ public struct OrderBatch: Sendable {
     executionID = plan.executionID
     orders = plan.orders
     split = []
+    splitCost = .zero
   }
 }
 

@@ -153,7 +153,7 @@ public final class ExecutingService {
       let settlement = try SettlementMessage(&reader)
       guard var market = books.market(settlement.marketID, venue: settlement.venue) else { return }
       market.payouts = settlement.payouts
-      desk.settled(market)
+      desk.settled(market, at: SystemClock.now)
     } catch {
       Log.warning("message of the bus could not be read", ["kind": "settlement", "error": "\(error)"])
     }

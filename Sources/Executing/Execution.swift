@@ -52,7 +52,7 @@ public struct ExecutionReport: Hashable, Sendable {
   public var result: Money
   /// What the surplus shares lost: their cost, less what came back for them.
   public var unwindLoss: Money
-  /// All fees.
+  /// All fees, and what operations on a venue's chain cost or will cost.
   public var fees: Money
   /// What was paid for shares that are kept and whose payout is not certain.
   public var openCost = Money.zero
@@ -120,6 +120,8 @@ public struct Execution: Sendable {
   public private(set) var state: State = .working
   private var legs: [Leg]
   private let setValue: Price?
+  private let chainCost: Money
+  private let makesSets: Bool
   private let lot: Quantity
   private let attemptsMax: Int
 
@@ -130,6 +132,8 @@ public struct Execution: Sendable {
     events = approved.events
     legs = approved.orders.map { Leg(order: $0) }
     setValue = approved.setValue
+    chainCost = approved.chainCost
+    makesSets = !approved.split.isEmpty
     lot = options.lot
     attemptsMax = options.unwindAttemptsMax
   }
@@ -158,6 +162,8 @@ public struct Execution: Sendable {
     self.events = events
     self.legs = (0..<legs.count).compactMap { legs[$0] }
     setValue = nil
+    chainCost = .zero
+    makesSets = false
     lot = options.lot
     attemptsMax = options.unwindAttemptsMax
     let wasGivenUp = results.contains { $0.order.reason.hasPrefix(Execution.givenUp) }
@@ -287,6 +293,8 @@ public struct Execution: Sendable {
       let back = leg.unwindFills.reduce(Money.zero) { $0 + $1.notional - $1.fee }
       report.unwindLoss = report.unwindLoss + cost(place, of: lost) - back
     }
+    // Sets that were made have cost it whatever was sold of them.
+    if sets.raw > 0 || makesSets { report.fees += chainCost }
     if let setValue {
       let value = Money(setValue, times: sets, rounding: isSale ? .up : .down)
       report.result = flow - report.fees + (isSale ? -value : value)

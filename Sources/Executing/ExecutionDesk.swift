@@ -125,22 +125,22 @@ public final class ExecutionDesk {
   public func accept(_ durable: DurableOrders, now: Moment) -> [OrderResult] {
     tasks.append((now.monotonicNanoseconds + options.latencyNanoseconds, .fill(durable)))
     var results: [OrderResult] = []
-    for order in durable.batch.split {
-      let result = split(order, now.time)
+    for (place, order) in durable.batch.split.enumerated() {
+      let result = split(order, cost: place == 0 ? durable.batch.splitCost : .zero, now.time)
       for fill in result.fills { portfolio.apply(fill) }
       results.append(result)
     }
     return results
   }
 
-  private func split(_ order: Order, _ now: Timestamp) -> OrderResult {
+  private func split(_ order: Order, cost: Money, _ now: Timestamp) -> OrderResult {
     var order = order
     order.state = .filled
     order.filled = order.quantity
     order.updatedAt = now
     let fill = Fill(
       orderID: order.id, strategy: order.strategy, instrument: order.instrument, marketID: order.marketID, side: .buy,
-      price: order.limit, quantity: order.quantity, fee: .zero, time: now)
+      price: order.limit, quantity: order.quantity, fee: cost, time: now)
     return OrderResult(order: order, fills: [fill])
   }
 
@@ -215,7 +215,9 @@ public final class ExecutionDesk {
     portfolio.release(id)
     if let event = report.openEvent { portfolio.addOpen(report.openCost, event: event) }
     for market in markets.removeValue(forKey: id) ?? [] {
-      portfolio.mergeSets(of: market, aheadSeconds: options.mergeAheadSeconds, now: now.time)
+      portfolio.mergeSets(
+        of: market, aheadSeconds: options.mergeAheadSeconds,
+        cost: options.chainCosts.operation(at: market.venue, now.time), now: now.time)
     }
     for leg in stuck {
       portfolio.addStuck(leg.cost, event: leg.event)
@@ -273,6 +275,10 @@ public final class ExecutionDesk {
 
   /// Takes a settlement that the settler has booked: the market's shares become what their outcomes pay.
   ///
-  /// - Parameter market: the market with its payouts.
-  public func settled(_ market: PredictionMarket) { portfolio.settle(market) }
+  /// - Parameters:
+  ///   - market: the market with its payouts.
+  ///   - time: when.
+  public func settled(_ market: PredictionMarket, at time: Timestamp) {
+    portfolio.settle(market, redemptionCost: options.chainCosts.operation(at: market.venue, time))
+  }
 }

@@ -39,7 +39,7 @@ public enum ExecutionMode: String, Sendable {
 extension ExecutorOptions {
   /// Options from the section `[executor]`.
   ///
-  /// - Throws: `ConfigurationError` where `strategies` names one that there is not.
+  /// - Throws: `ConfigurationError` where `strategies` names one that there is not, or a cost of the chain is malformed.
   public init(settings: Settings) throws(ConfigurationError) {
     self.init()
     strategies = []
@@ -69,6 +69,7 @@ extension ExecutorOptions {
     eventExposureMax = money("event_exposure_max")
     opportunityExposureMax = money("opportunity_exposure_max")
     buyMinimum = money("buy_minimum")
+    chainCosts = try ChainCosts(settings: settings)
     latencyNanoseconds = nanoseconds("latency_ms")
     unwindAttemptsMax = settings.integer("executor", "unwind_attempts_max")
     unwindPauseNanoseconds = nanoseconds("unwind_pause_ms")

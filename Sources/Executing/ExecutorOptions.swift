@@ -34,6 +34,8 @@ public struct ExecutorOptions: Sendable {
   public var buyMinimum = Money(dollars: 1)
   /// Sizes are multiples of this: the venue's hundredth of a share; less than that is dust.
   public var lot = Quantity(raw: 1_000_000)
+  /// What operations on a venue's chain cost.
+  public var chainCosts = ChainCosts.usual
   /// How long the paper broker takes to reach the book.
   public var latencyNanoseconds: Int64 = 40_000_000
   /// How often an unwind is tried before the position counts as stuck.

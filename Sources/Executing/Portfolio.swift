@@ -66,28 +66,37 @@ public struct Portfolio: Sendable {
   /// - Parameters:
   ///   - market: the market.
   ///   - aheadSeconds: a market that ends within this time waits for its settlement.
+  ///   - cost: what that costs on the venue's chain.
   ///   - now: the time of day.
-  public mutating func mergeSets(of market: PredictionMarket, aheadSeconds: Int64, now: Timestamp) {
+  public mutating func mergeSets(
+    of market: PredictionMarket, aheadSeconds: Int64, cost: Money = .zero, now: Timestamp
+  ) {
     guard market.outcomes.count == 2, market.endsAt.map({ $0 > now.advanced(bySeconds: aheadSeconds) }) ?? true
     else { return }
     let instruments = market.outcomes.map { InstrumentID(venue: market.venue, symbol: $0.token) }
     let sets = min(held(instruments[0]), held(instruments[1]))
-    guard sets.raw > 0 else { return }
-    cash = cash + Money(.one, times: sets, rounding: .down)
+    guard sets.raw > cost.raw else { return }
+    cash = cash + Money(.one, times: sets, rounding: .down) - cost
     for instrument in instruments { remove(sets, of: instrument) }
   }
 
   /// Pays out a resolved market: its shares become what their outcomes pay.
-  public mutating func settle(_ market: PredictionMarket) {
+  ///
+  /// - Parameters:
+  ///   - market: the market with its payouts.
+  ///   - redemptionCost: what it costs on the venue's chain to redeem what pays; never more than that is taken.
+  public mutating func settle(_ market: PredictionMarket, redemptionCost: Money = .zero) {
     open["\(market.venue.rawValue)/\(market.eventID)"] = nil
     former["\(market.venue.rawValue)/\(market.id)"]?.open = .zero
     guard let payouts = market.payouts, payouts.count == market.outcomes.count else { return }
+    var received = Money.zero
     for (outcome, payout) in zip(market.outcomes, payouts) {
       let instrument = InstrumentID(venue: market.venue, symbol: outcome.token)
       guard let position = positions[instrument] else { continue }
-      cash = cash + Money(payout, times: position.quantity, rounding: .down)
+      received = received + Money(payout, times: position.quantity, rounding: .down)
       positions[instrument] = nil
     }
+    cash = cash + received - min(received, redemptionCost)
   }
 
   private mutating func remove(_ quantity: Quantity, of instrument: InstrumentID) {

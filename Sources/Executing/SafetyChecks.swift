@@ -11,6 +11,8 @@ public struct RiskApproved: Sendable {
   public let orders: [Order]
   /// What makes the shares that are sold, where they are not held: purchases that together cost 1 for each set.
   public let split: [Order]
+  /// What operations on a venue's chain cost, of which `outlay` and `profit` have counted it.
+  public let chainCost: Money
   /// The money that it may take.
   public let outlay: Money
   /// What is left in the end, on the books of this moment.
@@ -23,13 +25,14 @@ public struct RiskApproved: Sendable {
   public let markets: [PredictionMarket]
 
   fileprivate init(
-    opportunity: Opportunity, quantity: Quantity, orders: [Order], split: [Order], outlay: Money, profit: Money,
-    setValue: Price?, events: Set<String>, markets: [PredictionMarket]
+    opportunity: Opportunity, quantity: Quantity, orders: [Order], split: [Order], chainCost: Money,
+    outlay: Money, profit: Money, setValue: Price?, events: Set<String>, markets: [PredictionMarket]
   ) {
     self.opportunity = opportunity
     self.quantity = quantity
     self.orders = orders
     self.split = split
+    self.chainCost = chainCost
     self.outlay = outlay
     self.profit = profit
     self.setValue = setValue
@@ -95,8 +98,13 @@ public enum SafetyChecks {
     case .binary, .negRisk: if setValue == nil { throw .incompleteSet }
     case .crossPlatform, .latency, .spike: break
     }
-    let sizing = Sizing(opportunity: opportunity, legs: legs, options: context.options, setValue: setValue)
+    var sizing = Sizing(opportunity: opportunity, legs: legs, options: context.options, setValue: setValue)
     let inventory = try sizing.inventory(context.portfolio)
+    // Shares that are held need nothing made.
+    if inventory.needsSplit || legs[0].leg.side == .buy {
+      sizing.chainCost = context.options.chainCosts.cost(
+        of: opportunity.kind, legs: legs.count, venues: legs.map(\.market.venue), at: now)
+    }
     var quantity = min(opportunity.quantity, inventory.quantityMax)
     quantity = sizing.floored(min(quantity, try sizing.depth(quantity)))
     let room = context.portfolio.room(
@@ -108,8 +116,8 @@ public enum SafetyChecks {
       opportunity: opportunity, quantity: quantity,
       orders: legs.indices.map { order(opportunity, $0, limit: sweeps[$0].worst, quantity: quantity, now) },
       split: inventory.needsSplit ? split(opportunity, quantity: quantity, now) : [],
-      outlay: sizing.outlay(sweeps, quantity, needsSplit: inventory.needsSplit), profit: profit, setValue: setValue,
-      events: events, markets: legs.map(\.market))
+      chainCost: sizing.chainCost, outlay: sizing.outlay(sweeps, quantity, needsSplit: inventory.needsSplit),
+      profit: profit, setValue: setValue, events: events, markets: legs.map(\.market))
   }
 
   private static func checkAdmission(

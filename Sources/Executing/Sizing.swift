@@ -6,6 +6,8 @@ struct Sizing {
   let legs: [CheckedLeg]
   let options: ExecutorOptions
   let setValue: Price?
+  /// What operations on a venue's chain cost, whatever the size.
+  var chainCost = Money.zero
 
   private var isSale: Bool { legs[0].leg.side == .sell }
 
@@ -59,7 +61,8 @@ struct Sizing {
     while quantity.raw > 0 {
       let outlay = self.outlay(legs.map { sweep($0, quantity, limit: limit($0.leg)) }, quantity, needsSplit: needsSplit)
       if outlay <= room.amount { return quantity }
-      // The outlay grows at least in proportion to the quantity, so this is never too little by much.
+      // But for what the chain takes the outlay grows at least in proportion to the quantity, so this is never too little
+      // by much.
       let scaled = Int64(Int128(quantity.raw) * Int128(room.amount.raw) / Int128(outlay.raw))
       quantity = floored(Quantity(raw: min(scaled, quantity.raw - options.lot.raw)))
     }
@@ -91,11 +94,9 @@ struct Sizing {
 
   /// The money that must be there before anything comes back.
   func outlay(_ sweeps: [LegSweep], _ quantity: Quantity, needsSplit: Bool) -> Money {
-    var outlay = needsSplit ? Money(.one, times: quantity, rounding: .up) : .zero
-    if isSale {
-      // Fees of sales are paid from what they bring.
-      return outlay
-    }
+    // Fees of sales are paid from what they bring, what making the sets costs is not.
+    if isSale { return needsSplit ? Money(.one, times: quantity, rounding: .up) + chainCost : .zero }
+    var outlay = chainCost
     for sweep in sweeps { outlay = outlay + sweep.notional(.buy) + sweep.fee }
     return outlay
   }
@@ -113,7 +114,7 @@ struct Sizing {
 
   private func certainProfit(_ sweeps: [LegSweep], _ quantity: Quantity, value: Price) -> Money {
     let sets = Money(value, times: quantity, rounding: isSale ? .up : .down)
-    var profit = isSale ? -sets : sets
+    var profit = (isSale ? -sets : sets) - chainCost
     for sweep in sweeps {
       profit = isSale ? profit + sweep.notional(.sell) - sweep.fee : profit - sweep.notional(.buy) - sweep.fee
     }
@@ -122,7 +123,8 @@ struct Sizing {
 
   /// The profit that the scanner claims, less what the books have moved against us since.
   private func expectedProfit(_ sweeps: [LegSweep], _ quantity: Quantity) -> Money {
-    var profit = share(of: opportunity.profit, quantity)
+    // The operation on the chain does not become cheaper with the size.
+    var profit = share(of: opportunity.profit + chainCost, quantity) - chainCost
     for (leg, sweep) in zip(legs, sweeps) {
       let moved = sweep.notional(leg.leg.side) - share(of: leg.leg.notional, quantity)
       profit = isSale ? profit + moved : profit - moved

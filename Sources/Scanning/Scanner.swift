@@ -251,9 +251,10 @@ public final class Scanner {
     for book in books where !feed.isTrustworthy(book) { return skip(.publisherSilent) }
     let isSell = kind.isSell
     let wanted = Price(raw: isSell ? setValue.raw + edge.raw : setValue.raw - edge.raw)
-    let quote = SetWalker.best(
+    var quote = SetWalker.best(
       sides, setValue: wanted, quantityMax: options.quantityMax, isSell: isSell)
     guard quote.quantity.raw > 0 else { return skip(.belowMinimum) }
+    quote.fees += chainCost(kind, books)
     let value = Money(setValue, times: quote.quantity, rounding: isSell ? .up : .down)
     let cost = isSell ? value + quote.fees : quote.notional + quote.fees
     let profit = isSell ? quote.notional - cost : value - cost
@@ -262,6 +263,13 @@ public final class Scanner {
       return skip(.deadLiquidity)
     }
     return PricedSet(kind: kind, quote: quote, setValue: value)
+  }
+
+  /// What the operations on a chain cost that a set needs, whatever its size.
+  private func chainCost(_ kind: OpportunityKind, _ books: UnsafeBufferPointer<BookIndex>) -> Money {
+    guard !options.chainCosts.isFree else { return .zero }
+    let venues = books.lazy.map { [index] in index.markets[index.market(of: $0)].venue }
+    return options.chainCosts.cost(of: kind, legs: books.count, venues: venues, at: now)
   }
 
   private func tradedLately(_ books: UnsafeBufferPointer<BookIndex>) -> Bool {

@@ -12,6 +12,8 @@ public struct ScannerOptions: Sendable {
   public var suspiciousReturn = 10.0
   /// A suspicious find needs a trade younger than this.
   public var suspiciousTradeAgeMaxNanoseconds: Int64 = 604_800_000_000_000
+  /// What operations on a venue's chain cost.
+  public var chainCosts = ChainCosts.usual
   /// A find needs its books to have been confirmed within this time.
   public var bookAgeMaxNanoseconds: Int64 = 60_000_000_000
 
@@ -92,7 +94,7 @@ public struct ScannerOptions: Sendable {
 
   /// Options from the section `[scanner]`, the coins from `[candles]`.
   ///
-  /// - Throws: `ConfigurationError` where names of pairs or weights are malformed.
+  /// - Throws: `ConfigurationError` where names of pairs or costs of the chain are malformed.
   public init(settings: Settings) throws(ConfigurationError) {
     func decimal(_ key: String) -> Int64 { settings.decimal("scanner", key) }
     func fraction(_ key: String) -> Double { Double(decimal(key)) / Double(fixedPointScale) }
@@ -101,6 +103,7 @@ public struct ScannerOptions: Sendable {
     quantityMax = Quantity(raw: decimal("quantity_max"))
     suspiciousReturn = fraction("suspicious_return")
     suspiciousTradeAgeMaxNanoseconds = integer("suspicious_trade_age_max_s") * 1_000_000_000
+    chainCosts = try ChainCosts(settings: settings)
     bookAgeMaxNanoseconds = integer("book_age_max_ms") * 1_000_000
     crossBookAgeMaxNanoseconds = integer("cross_book_age_max_ms") * 1_000_000
     gridDriftMax = Price(raw: decimal("grid_drift_max"))

@@ -122,12 +122,14 @@ public struct Bookkeeper: Sendable {
   /// - Parameters:
   ///   - market: the market, with its outcomes.
   ///   - payouts: what each outcome pays.
+  ///   - redemptionCost: what it costs on the venue's chain to redeem what pays, which is a fee; where that is more than comes
+  ///     in, nobody redeems it, and all of that is taken.
   ///   - round: 1; more where it is settled again for fills that came late.
   ///   - time: when.
   /// - Returns: the transaction and what it is worth; its entries are empty where nothing is held.
   /// - Throws: `BookingError`; then nothing has changed.
   public mutating func settle(
-    _ market: PredictionMarket, payouts: [Price], round: Int, at time: Timestamp
+    _ market: PredictionMarket, payouts: [Price], redemptionCost: Money = .zero, round: Int, at time: Timestamp
   ) throws(BookingError) -> Payout {
     let marketKey = MarketKey(venue: market.venue, id: market.id)
     guard market.outcomes.count == payouts.count, Self.isResolution(payouts) else {
@@ -137,6 +139,8 @@ public struct Bookkeeper: Sendable {
     var entries = LedgerEntries(reference)
     var received: Int128 = 0
     var realised: Int128 = 0
+    /// Whose shares are redeemed.
+    var redeeming: Strategy?
     let held = positions(of: marketKey)
     for position in held {
       let instrument = position.key.instrument
@@ -148,12 +152,15 @@ public struct Bookkeeper: Sendable {
       let gain = value - Int128(position.cost.raw)
       received += value
       realised += gain
+      if value > 0 { redeeming = redeeming ?? position.key.strategy }
       entries = try entries.adding(.cost(position.key), -Int128(position.cost.raw))
         .adding(.realised(position.key.strategy, instrument.venue), -gain)
         .adding(.shares(position.key), -Int128(position.quantity.raw))
         .adding(.market(instrument), Int128(position.quantity.raw))
     }
-    entries = try entries.adding(.cash, received)
+    let fee = redeeming == nil ? 0 : max(0, min(Int128(redemptionCost.raw), received))
+    if let redeeming, fee > 0 { entries = try entries.adding(.fees(redeeming, market.venue), fee) }
+    entries = try entries.adding(.cash, received - fee)
     guard let receivedMoney = Int64(exactly: received), let realisedMoney = Int64(exactly: realised) else {
       throw .tooLarge(reference: reference)
     }
@@ -170,12 +177,14 @@ public struct Bookkeeper: Sendable {
   ///   - sets: how many; both outcomes must be held in this quantity.
   ///   - market: the market, with its two outcomes.
   ///   - strategy: whose shares are given back.
+  ///   - chainCost: what that costs on the venue's chain, which is a fee.
   ///   - reference: what the transaction stands for.
   ///   - time: when.
   /// - Returns: the transaction and what it is worth.
   /// - Throws: `BookingError`; then nothing has changed.
   public mutating func merge(
-    _ sets: Quantity, of market: PredictionMarket, strategy: Strategy, reference: String, at time: Timestamp
+    _ sets: Quantity, of market: PredictionMarket, strategy: Strategy, chainCost: Money = .zero, reference: String,
+    at time: Timestamp
   ) throws(BookingError) -> Payout {
     let marketKey = MarketKey(venue: market.venue, id: market.id)
     var entries = LedgerEntries(reference)
@@ -197,7 +206,9 @@ public struct Bookkeeper: Sendable {
     guard after.count == 2 else { throw .notHeld(marketKey) }
     let gain = Int128(sets.raw) - cost
     guard let realised = Int64(exactly: gain) else { throw .tooLarge(reference: reference) }
-    entries = try entries.adding(.cash, Int128(sets.raw)).adding(.realised(strategy, market.venue), -gain)
+    entries = try entries.adding(.cash, Int128(sets.raw) - Int128(chainCost.raw))
+      .adding(.realised(strategy, market.venue), -gain)
+    if chainCost.raw > 0 { entries = try entries.adding(.fees(strategy, market.venue), Int128(chainCost.raw)) }
     for position in after { set(position) }
     return Payout(
       transaction: LedgerTransaction(kind: .merge, reference: reference, time: time, entries: entries.list),

@@ -60,6 +60,7 @@ public final class Settler {
   }
 
   private let ledger: LedgerStore
+  private let chainCosts: ChainCosts
   private var bookkeeper: Bookkeeper
   private var inFlight: Set<MarketKey> = []
   /// How many fills are booked in one database transaction.
@@ -69,9 +70,13 @@ public final class Settler {
   /// - Parameters:
   ///   - ledger: the ledger; no other process writes it.
   ///   - planner: decides what is due.
+  ///   - chainCosts: what merges and redemptions cost.
   /// - Throws: `StoreError`.
-  public init(ledger: LedgerStore, planner: SettlementPlanner) throws(StoreError) {
+  public init(
+    ledger: LedgerStore, planner: SettlementPlanner, chainCosts: ChainCosts = .usual
+  ) throws(StoreError) {
     self.ledger = ledger
+    self.chainCosts = chainCosts
     self.planner = planner
     bookkeeper = Bookkeeper(positions: try ledger.positions())
     cursor = try ledger.cursor()
@@ -221,7 +226,8 @@ public final class Settler {
     let round = (earlier?.round ?? 0) + 1
     var staged = bookkeeper
     staged.beginBatch()
-    let payout = try staged.settle(market, payouts: payouts, round: round, at: now)
+    let payout = try staged.settle(
+      market, payouts: payouts, redemptionCost: chainCosts.operation(at: market.venue, now), round: round, at: now)
     let spreads = [terms.start, terms.end].compactMap { $0?.spreadMillionths }
     var settlement = Settlement(
       key: key, round: round, question: market.question, method: terms.method, payouts: payouts,
@@ -240,7 +246,8 @@ public final class Settler {
 
   /// Gives complete sets back for 1 each, where their market ends so late that waiting would lock the money for long.
   ///
-  /// Sets of markets that end sooner wait for their settlement, which pays the same.
+  /// Sets of markets that end sooner wait for their settlement, which pays the same; so do those that are worth no more than
+  /// the merge costs on the venue's chain.
   /// - Parameters:
   ///   - aheadSeconds: markets that end within this time are left alone.
   ///   - now: the time of day.
@@ -260,7 +267,7 @@ public final class Settler {
           }?.quantity ?? .zero
         }
         let sets = min(quantities[0], quantities[1])
-        guard sets.raw > 0 else { continue }
+        guard sets.raw > chainCosts.operation(at: market.venue, now).raw else { continue }
         changed.formUnion(try merge(sets, of: market, waiting.key, strategy, now: now))
       }
     }
@@ -273,7 +280,10 @@ public final class Settler {
     var staged = bookkeeper
     staged.beginBatch()
     let reference = "merge/\(key)/\(strategy.rawValue)/\(now.nanoseconds)"
-    let payout = try staged.merge(sets, of: market, strategy: strategy, reference: reference, at: now)
+    let payout = try staged.merge(
+      sets, of: market, strategy: strategy, chainCost: chainCosts.operation(at: market.venue, now),
+      reference: reference,
+      at: now)
     var batch = LedgerBatch()
     batch.transactions = [payout.transaction]
     batch.positions = staged.touchedPositions

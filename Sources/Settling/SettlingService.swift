@@ -43,7 +43,8 @@ public final class SettlingService {
     let settings = context.settings
     ledger = try LedgerStore(path: context.dataDirectory + "/ledger.db")
     try Self.prove(ledger)
-    settler = try Settler(ledger: ledger, planner: SettlementPlanner(settings: settings))
+    settler = try Settler(
+      ledger: ledger, planner: SettlementPlanner(settings: settings), chainCosts: try ChainCosts(settings: settings))
     intervalNanoseconds = Int64(settings.integer("settler", "interval_s")) * 1_000_000_000
     mergeAheadSeconds = Int64(settings.integer("settler", "merge_ahead_s"))
     if settings.text("bulkhead", "mode") == "paper" {

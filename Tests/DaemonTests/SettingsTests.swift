@@ -1,5 +1,6 @@
 import Daemon
 import Foundation
+import Market
 import Testing
 
 @Suite struct SettingsTests {
@@ -74,6 +75,24 @@ import Testing
     let error = #expect(throws: ConfigurationError.self) { try settings.checkDatabase() }
     #expect(error?.description.contains("environment DATABASE_URL: [bulkhead] database_url: PostgreSQL") == true)
     #expect(error?.description.contains("secret") == false && error?.exitStatus == .misconfigured)
+  }
+
+  @Test func `what operations on the chain cost is read with its dates`() throws {
+    let (usual, _) = settings("")
+    #expect(try ChainCosts(settings: usual).isFree)
+    let (dated, errors) = settings("[polymarket]\nchain_costs=2026-01-01=0.02,2026-09-01=0.05\n")
+    #expect(errors.isEmpty)
+    let costs = try ChainCosts(settings: dated)
+    #expect(try costs.operation(at: .polymarket, Timestamp(rfc3339: "2026-08-31")) == Money("0.02"))
+    #expect(try costs.operation(at: .polymarket, Timestamp(rfc3339: "2026-09-01")) == Money("0.05"))
+  }
+
+  @Test(arguments: ["0.02", "2026-01-01=", "yesterday=1", "2026-01-01=-1", "2026-01-01=1=2", "2026-01-01=1001"])
+  func `a cost of the chain that is none is named`(text: String) {
+    let (settings, _) = settings("[polymarket]\nchain_costs=\(text)\n")
+    let error = #expect(throws: ConfigurationError.self) { try ChainCosts(settings: settings) }
+    #expect(error?.description.contains("[polymarket] chain_costs: expected DATE=DOLLARS") == true)
+    #expect(error?.description.contains("found \"\(text)\"") == true)
   }
 
   @Test func `a wrong number is named by file, line, section and key`() {

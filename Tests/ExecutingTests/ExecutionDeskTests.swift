@@ -36,6 +36,50 @@ import Testing
     #expect(desk.portfolio.exposure == .zero && desk.inFlightCount == 0 && desk.nextDue == nil)
   }
 
+  private func withChainCost(_ text: String) -> ExecutionDesk {
+    var options = ExecutorOptions()
+    options.chainCosts = ChainCosts([.init(from: Timestamp(nanoseconds: 0), cost: money(text))])
+    return ExecutionDesk(options: options)
+  }
+
+  @Test func `a merge that the chain charges for is paid once`() throws {
+    let desk = withChainCost("0.02")
+    let report = try #require(try execute(desk, binaryBuy(), binaryBooks()).reports.first)
+    #expect(report.outcome == .completed && report.result == money("3.78") && report.fees == money("0.02"))
+    #expect(desk.portfolio.cash == money("10003.78") && desk.portfolio.positions.isEmpty)
+  }
+
+  @Test func `a split that the chain charges for is paid with the shares that it makes`() throws {
+    let desk = withChainCost("0.02")
+    let books = TestBooks()
+    books.add("m")
+    books.set("m-yes", bids: [("0.56", "40")])
+    books.set("m-no", bids: [("0.47", "40")])
+    let sale = opportunity(
+      [
+        leg(.sell, "m-yes", limit: "0.56", "40", notional: "22.4"),
+        leg(.sell, "m-no", limit: "0.47", "40", notional: "18.8"),
+      ], kind: .binarySell, payout: "41.2", cost: "40.02")
+    let report = try #require(try execute(desk, sale, books).reports.first)
+    #expect(report.outcome == .completed && report.result == money("1.18") && report.fees == money("0.02"))
+    #expect(desk.portfolio.cash == money("10001.18") && desk.portfolio.positions.isEmpty)
+  }
+
+  @Test func `a redemption takes no more than it brings`() throws {
+    let desk = withChainCost("0.5")
+    for (token, size) in [("m-yes", "10"), ("k-yes", "0.2")] {
+      desk.restore(fills: [
+        Fill(
+          orderID: token, strategy: .binary, instrument: instrument(token), marketID: String(token.prefix(1)),
+          side: .buy, price: .zero, quantity: quantity(size), fee: .zero, time: start)
+      ])
+    }
+    desk.settled(TestBooks().add("m") { $0.payouts = [.one, .zero] }, at: start)
+    #expect(desk.portfolio.cash == money("10009.5"))
+    desk.settled(TestBooks().add("k") { $0.payouts = [.one, .zero] }, at: start)
+    #expect(desk.portfolio.cash == money("10009.5"))
+  }
+
   @Test func `what is kept without a certain payout counts against its event until that settles`() throws {
     var options = ExecutorOptions()
     options.strategies = [.latency]
@@ -49,7 +93,7 @@ import Testing
     #expect(desk.portfolio.exposure == money("40") && desk.portfolio.bankroll == money("10000"))
     var market = try #require(books.market("m", venue: .polymarket))
     market.payouts = [.one, .zero]
-    desk.settled(market)
+    desk.settled(market, at: start)
     #expect(desk.portfolio.exposure == .zero && desk.portfolio.cash == money("10060"))
   }
 
@@ -212,7 +256,7 @@ import Testing
     ])
     #expect(desk.portfolio.cash == money("9995.9"))
     let market = TestBooks().add("m") { $0.payouts = [.one, .zero] }
-    desk.settled(market)
+    desk.settled(market, at: start)
     #expect(desk.portfolio.cash == money("10005.9") && desk.portfolio.positions.isEmpty)
   }
 

@@ -190,9 +190,9 @@ import Testing
     #expect(desk.portfolio.exposure(ofEvent: "polymarket/cup") == money("85"))
     #expect(desk.portfolio.exposure == money("87"))
     // What settles is at risk no longer; what is stuck waits for a person.
-    desk.settled(books.add("m", event: "cup"))
+    desk.settled(books.add("m", event: "cup"), at: start)
     #expect(desk.portfolio.exposure(ofEvent: "polymarket/cup") == money("10"))
-    desk.settled(books.add("k"))
+    desk.settled(books.add("k"), at: start)
     #expect(desk.portfolio.exposure == money("12"))
   }
 }

@@ -28,6 +28,24 @@ import Testing
     #expect(approved.outlay == money("96.2") && approved.profit == money("3.8") && approved.split.isEmpty)
   }
 
+  @Test func `what the chain takes is counted with the outlay and against the edge`() throws {
+    var context = context
+    context.options.chainCosts = ChainCosts([.init(from: Timestamp(nanoseconds: 0), cost: money("0.02"))])
+    let approved = try SafetyChecks.approve(binaryBuy(), context, binaryBooks(), now: start)
+    #expect(approved.outlay == money("96.22") && approved.profit == money("3.78"))
+    #expect(approved.chainCost == money("0.02"))
+    // It does not become cheaper with the size: each set of the first level earns 0.05 before it.
+    context.options.opportunityExposureMax = money("47.52")
+    let half = try SafetyChecks.approve(binaryBuy(), context, binaryBooks(), now: start)
+    #expect(half.quantity > quantity("49") && half.quantity < quantity("50"))
+    #expect(half.profit == Money(price("0.05"), times: half.quantity, rounding: .down) - money("0.02"))
+    context.options.chainCosts = ChainCosts([.init(from: Timestamp(nanoseconds: 0), cost: money("3.8"))])
+    context.options.opportunityExposureMax = money("1000")
+    #expect(throws: Rejection.edgeGone(expected: money("3.8"), found: .zero)) {
+      try SafetyChecks.approve(binaryBuy(), context, binaryBooks(), now: start)
+    }
+  }
+
   @Test func `an opportunity expires at its limit, by strategy`() {
     let limit: Int64 = 2_000_000_000
     #expect(rejection(now: start.advanced(byNanoseconds: limit)) == nil)

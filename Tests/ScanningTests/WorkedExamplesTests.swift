@@ -42,6 +42,42 @@ struct WorkedExamplesTests {
       fees: ["1.008", "1.0395"])
   }
 
+  @Test func `what an operation on the chain costs is paid once, whatever the size, from its date on`() throws {
+    let stage = try Stage {
+      $0.chainCosts = ChainCosts([
+        .init(from: Timestamp(nanoseconds: 0), cost: Money(raw: 2_000_000)),
+        .init(from: Timestamp(nanoseconds: 1_784_852_722_000_000_000), cost: Money(raw: 500_000_000)),
+      ])
+    }
+    let market = try stage.add()
+    try stage.set(market, 0, asks: [("0.40", "100")])
+    try stage.set(market, 1, asks: [("0.55", "60"), ("0.58", "100")])
+    // 96.20 as without, and 0.02 for the merge.
+    try expect(
+      stage.only(), .binary, side: .buy, quantity: "100", payout: "100", cost: "96.22", limits: ["0.40", "0.58"],
+      fees: ["0", "0"])
+    // A second later the merge costs 5, and 3.80 is left before it.
+    stage.now = stage.now.advanced(bySeconds: 1)
+    try stage.set(market, 0, asks: [("0.40", "100")])
+    #expect(stage.only() == nil && stage.scanner.skips[.belowMinimum] == 1)
+  }
+
+  @Test func `YES of all outcomes is made by a split for each and a conversion; Kalshi has no chain`() throws {
+    let costs = ChainCosts([.init(from: Timestamp(nanoseconds: 0), cost: Money(raw: 2_000_000))])
+    let stage = try Stage { $0.chainCosts = costs }
+    for (price, size) in [("0.36", "40"), ("0.35", "60"), ("0.34", "50")] {
+      try stage.set(try stage.add(event: "e"), 0, bids: [(price, size)])
+    }
+    try expect(
+      stage.only(), .negRisk, side: .sell, quantity: "40", payout: "42", cost: "40.08",
+      limits: ["0.36", "0.35", "0.34"], fees: ["0", "0", "0"])
+    let elsewhere = try Stage { $0.chainCosts = costs }
+    let market = try elsewhere.add { $0.venue = .kalshi }
+    try elsewhere.set(market, 0, asks: [("0.40", "100")])
+    try elsewhere.set(market, 1, asks: [("0.55", "100")])
+    #expect(elsewhere.only()?.cost == (try Money("95")))
+  }
+
   @Test func `selling YES and NO`() throws {
     let stage = try Stage()
     let market = try stage.add()

@@ -189,6 +189,36 @@ import Testing
     }
   }
 
+  @Test func `what the chain takes for merges and redemptions is a fee, and no more than comes in`() throws {
+    var books = Bookkeeper()
+    _ = try books.book(try fill(1, .buy, yes, "100", at: "0.48"))
+    _ = try books.book(try fill(2, .buy, no, "80", at: "0.5"))
+    let merge = try books.merge(
+      try quantity("80"), of: try sampleMarket(), strategy: .binary, chainCost: try money("0.02"), reference: "merge/1",
+      at: noon)
+    #expect(merge.transaction.lines.contains("assets/cash 79.98"))
+    #expect(merge.transaction.lines.contains("expenses/fees/binary/polymarket 0.02"))
+    #expect(merge.transaction.imbalances.isEmpty)
+    var lost = books
+    let settle = try books.settle(
+      try sampleMarket(), payouts: [.one, .zero], redemptionCost: try money("0.02"), round: 1, at: noon)
+    #expect(settle.received == (try money("20")))
+    #expect(settle.transaction.lines.contains("assets/cash 19.98"))
+    #expect(settle.transaction.lines.contains("expenses/fees/binary/polymarket 0.02"))
+    #expect(settle.transaction.imbalances.isEmpty)
+    // What pays nothing is not redeemed.
+    let nothing = try lost.settle(
+      try sampleMarket(), payouts: [.zero, .one], redemptionCost: try money("0.02"), round: 1, at: noon)
+    #expect(!nothing.transaction.lines.contains { $0.hasPrefix("expenses") })
+    #expect(nothing.transaction.imbalances.isEmpty)
+    var dust = Bookkeeper()
+    _ = try dust.book(try fill(1, .buy, yes, "0.01", at: "0.5"))
+    let small = try dust.settle(
+      try sampleMarket(), payouts: [.one, .zero], redemptionCost: try money("0.02"), round: 1, at: noon)
+    #expect(small.transaction.lines.contains("expenses/fees/binary/polymarket 0.01"))
+    #expect(small.transaction.imbalances.isEmpty)
+  }
+
   @Test func `what cannot be booked is an error and changes nothing`() throws {
     var books = Bookkeeper()
     _ = try books.book(try fill(1, .buy, yes, "10", at: "0.5"))

@@ -81,6 +81,30 @@ import Testing
     #expect(standing.cash == summary.cash && standing.cursor == 2)
   }
 
+  @Test func `a merge is booked with what the chain takes, and one that brings no more than that waits`() throws {
+    let journal = try journal()
+    try journal.execute([try fill(1, .buy, yes, "60", at: "0.48"), try fill(2, .buy, no, "60", at: "0.49")])
+    let (ledger, _) = try open()
+    func settler(_ cost: String) throws -> Settler {
+      let costs = ChainCosts([.init(from: Timestamp(nanoseconds: 0), cost: try money(cost))])
+      return try Settler(ledger: ledger, planner: SettlementPlanner(), chainCosts: costs)
+    }
+    let dear = try settler("60")
+    try dear.openAccount(Money(dollars: 1000), at: noon)
+    _ = try dear.bookNewFills(from: journal)
+    try dear.learn(try sampleMarket(upDown: nil))
+    #expect(try dear.mergeSets(aheadSeconds: 600, now: noon).isEmpty)
+    let cheap = try settler("0.02")
+    try cheap.learn(try sampleMarket(upDown: nil))
+    #expect(try cheap.mergeSets(aheadSeconds: 600, now: noon).count == 2)
+    // 1000 − 28.80 − 29.40 + 60 − 0.02
+    let summary = equity(cheap)
+    #expect(summary.cash == (try money("1001.78")))
+    #expect(summary.fees == (try money("0.02")))
+    #expect(summary.realised == (try money("1.8")))
+    #expect(try ledger.verify().isSound)
+  }
+
   @Test func `an up/down market waits for its price, and settles when it comes`() throws {
     let journal = try journal()
     try journal.execute([try fill(1, .buy, yes, "100", at: "0.48")])

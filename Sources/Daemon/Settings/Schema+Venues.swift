@@ -68,6 +68,10 @@ extension Schema {
       "how many requests for sizes are under way at once"),
     SettingDefinition(
       "polymarket", "request_timeout_s", .integer(1...600), default: "30", unit: "s", "the limit of one REST request"),
+    SettingDefinition(
+      "polymarket", "chain_costs", .list, default: "2026-01-01=0",
+      "DATE=DOLLARS from each date (UTC) on: what a split, merge, conversion or redemption costs us; 0 where the venue's relayer pays"
+    ),
   ]
 
   /// Kalshi.

@@ -20,7 +20,7 @@ public struct SetQuote: Hashable, Sendable {
   public var quantity: Quantity
   /// The sum of all legs' levels, rounded against us.
   public var notional: Money
-  /// The sum of all fees, each fill's rounded up.
+  /// The sum of all fees, each fill's rounded up, and what operations on the venue's chain cost.
   public var fees: Money
 
   /// What remains of it: what the sets pay less what they cost, or what they bring less what making them costs.
@@ -35,7 +35,7 @@ public struct SetQuote: Hashable, Sendable {
 ///
 /// The marginal set is one share of every leg at its present level, with the fee of that share. Levels only get
 /// worse, so the profit grows as long as the marginal set pays and shrinks from there on: the size at which the walk
-/// stops is the most profitable one. Its cursors are on the stack, so that a walk allocates nothing.
+/// stops is the most profitable one. What an operation on a chain costs is the same for every size, and changes nothing there. Its cursors are on the stack, so that a walk allocates nothing.
 public enum SetWalker {
   private struct Cursor {
     var index: Int
