@@ -77,8 +77,8 @@ let libraries: [Target] = [
   room("Matching", ["Web", "Market", "Daemon"]),
 
   // Floor 4
-  hotRoom("Ingesting", ["Venues", "Web", "Bus", "Store", "Resilience", "Market", "Daemon"]),
-  hotRoom("Scanning", ["Matching", "Venues", "Web", "Bus", "Market", "Daemon"]),
+  hotRoom("Ingesting", ["CLinux", "Venues", "Web", "Bus", "Store", "Resilience", "Market", "Daemon"]),
+  hotRoom("Scanning", ["CLinux", "Matching", "Venues", "Web", "Bus", "Market", "Daemon"]),
   room("Executing", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
   room("Settling", ["Venues", "Web", "Bus", "Store", "Market", "Daemon"]),
   room("Supervising", ["CLinux", "Web", "Bus", "Market", "Daemon"]),

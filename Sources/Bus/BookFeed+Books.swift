@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Market
 
 extension BookFeed {
@@ -18,6 +19,8 @@ extension BookFeed {
           try reader.skip(fields - 2)
           continue
         }
+        // The outcomes of one market mostly change together.
+        bh_prefetch(cache.headerUnchecked(Int(book) ^ 1))
         if bookSource[Int(book)] == Int32(truncatingIfNeeded: source) {
           try apply(item, Int(book), handle, source, fields: fields, &reader)
         } else if !companions.isEmpty, let place = companion(source, of: Int(book)) {

@@ -390,6 +390,11 @@ void bh_pm_unbind(bh_pm_parser *parser, const char *token, size_t count) {
   if (parser->bindings.find(key).book >= 0) parser->bindings.bind(key, {-1, 0});
 }
 
+void bh_pm_books(bh_pm_parser *parser, const void *books, size_t stride) {
+  parser->books = static_cast<const char *>(books);
+  parser->book_stride = stride;
+}
+
 int bh_pm_parse(bh_pm_parser *parser, const char *frame, size_t count) {
   int result;
   try {

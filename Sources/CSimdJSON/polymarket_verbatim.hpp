@@ -122,6 +122,7 @@ inline const char *changes(bh_pm_parser *parser, const char *p) {
     change.best_ask = static_cast<int32_t>(best_ask);
     Binding binding = parser->bindings.find(token);
     if (binding.book < 0) return nullptr;
+    parser->prefetch_book(binding.book);
     change.book = binding.book;
     if (change.price <= 0 || change.price >= scale || !on_grid(change.price, binding.tick)) return nullptr;
     parser->changes.push_back(change);

@@ -108,14 +108,12 @@ public struct BookCache: ~Copyable {
     return UnsafeBufferPointer(start: levels + Int(start), count: levelCount)
   }
 
-  /// Begins to bring what is known of a book apart from its levels; it will be read soon.
-  @inline(__always) package func prefetchHeader(_ book: BookIndex) { FlatMemory.prefetch(headers + book) }
-
-  /// Begins to bring the best levels of a side, which will be read soon.
-  @inline(__always) package func prefetchBest(_ side: BookSide, of book: BookIndex) {
+  /// Where the best level of a side lies, for whoever begins to bring it from memory; nil where the side is empty.
+  ///
+  /// Valid until the next change of any book.
+  @inlinable public func bestMemory(_ side: BookSide, of book: BookIndex) -> UnsafePointer<Level>? {
     let levels = self.side(side, of: book)
-    guard let base = levels.baseAddress else { return }
-    FlatMemory.prefetch(base + levels.count - 1)
+    return levels.baseAddress.map { $0 + levels.count - 1 }
   }
 
   /// The best level of a side, or nil where it is empty.
@@ -161,7 +159,7 @@ public struct BookCache: ~Copyable {
     headers[book].venueTime = venueTime
     headers[book].receivedAt = receivedAt
     headers[book].state = .live
-    refreshBest(book)
+    touchStore[book].set(bid: bestBid(book), ask: bestAsk(book))
     return true
   }
 
@@ -199,7 +197,8 @@ public struct BookCache: ~Copyable {
     }
     header.pointee.venueTime = venueTime
     header.pointee.receivedAt = receivedAt
-    refreshBest(book)
+    // The other side is not brought from memory for it.
+    if isBid { touchStore[book].set(bid: bestBid(book)) } else { touchStore[book].set(ask: bestAsk(book)) }
     return .applied
   }
 
@@ -327,12 +326,13 @@ public struct BookCache: ~Copyable {
     return true
   }
 
-  @inline(__always) private func refreshBest(_ book: BookIndex) {
-    let header = headers + book
-    let bids = Int(header.pointee.bidCount)
-    let asks = Int(header.pointee.askCount)
-    touchStore[book].set(
-      bid: bids > 0 ? levels[Int(header.pointee.bidStart) + bids - 1].price.raw : 0,
-      ask: asks > 0 ? levels[Int(header.pointee.askStart) + asks - 1].price.raw : Touch.noAsk)
+  @inline(__always) private func bestBid(_ book: BookIndex) -> Int64 {
+    let count = Int(headers[book].bidCount)
+    return count > 0 ? levels[Int(headers[book].bidStart) + count - 1].price.raw : 0
+  }
+
+  @inline(__always) private func bestAsk(_ book: BookIndex) -> Int64 {
+    let count = Int(headers[book].askCount)
+    return count > 0 ? levels[Int(headers[book].askStart) + count - 1].price.raw : Touch.noAsk
   }
 }

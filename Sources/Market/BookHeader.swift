@@ -99,6 +99,14 @@ public typealias BookIndex = Int
     return reasons
   }
 
+  @inline(__always) mutating func set(bid: Int64) {
+    bits = bits & ~UInt64(UInt32.max) | UInt64(min(bid, Touch.noAsk))
+  }
+
+  @inline(__always) mutating func set(ask: Int64) {
+    bits = bits & ~(UInt64(Touch.noAsk) << 32) | UInt64(min(ask, Touch.noAsk)) << 32
+  }
+
   @inline(__always) mutating func set(bid: Int64, ask: Int64) {
     bits = bits & ~Touch.priceBits | UInt64(min(ask, Touch.noAsk)) << 32 | UInt64(min(bid, Touch.noAsk))
   }

@@ -8,13 +8,13 @@ package enum FlatMemory {
 
   /// Memory for so many elements, none of them initialised; it is given back by `deallocate`.
   ///
-  /// From 4 MB on its pages are of 2 MB where the system has them, unless `isSmall`: then only what is used is resident.
+  /// From 2 MB on its pages are of 2 MB where the system has them, unless `isSmall`: then only what is used is resident.
   /// Traps where there is no memory.
   package static func allocate<Element>(
     _ capacity: Int, of type: Element.Type, isSmall: Bool = false
   ) -> UnsafeMutablePointer<Element> {
     let bytes = capacity * MemoryLayout<Element>.stride
-    let isLarge = bytes >= hugePage * 2 && !isSmall
+    let isLarge = bytes >= hugePage && !isSmall
     var memory: UnsafeMutableRawPointer?
     let code = posix_memalign(&memory, isLarge ? hugePage : 64, bytes)
     guard code == 0, let memory else { preconditionFailure("no memory for \(bytes) bytes") }
@@ -24,7 +24,4 @@ package enum FlatMemory {
 
   /// Gives memory back.
   package static func deallocate(_ memory: UnsafeMutablePointer<some Any>) { free(memory) }
-
-  /// Begins to bring memory that will be read soon.
-  @inline(__always) package static func prefetch(_ memory: UnsafePointer<some Any>) { bh_prefetch(memory) }
 }

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Market
 
 /// An array in memory of its own that only grows: an element is read and changed in place, without checks of who else
@@ -35,7 +36,7 @@ struct FlatArray<Element>: ~Copyable {
   }
 
   /// Begins to bring an element that will be looked at soon; the caller knows that it is there.
-  @inline(__always) func prefetch(_ place: Int) { FlatMemory.prefetch(base + place) }
+  @inline(__always) func prefetch(_ place: Int) { bh_prefetch(base + place) }
 
   /// An element; the caller knows that it is there.
   subscript(_ place: Int) -> Element {

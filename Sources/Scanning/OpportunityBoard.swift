@@ -1,4 +1,5 @@
 public import Bus
+internal import CLinux
 public import Market
 
 /// An opportunity that is open, or has just been closed; changed where it stands, for it is large.
@@ -7,7 +8,7 @@ public final class OpenOpportunity {
   public fileprivate(set) var opportunity: Opportunity
   fileprivate var find: Find
   fileprivate let place: FindPlace
-  private let names: OpportunityNames
+  fileprivate let names: OpportunityNames
 
   fileprivate init(_ place: FindPlace, _ find: Find, _ opportunity: Opportunity) {
     self.place = place
@@ -39,8 +40,10 @@ public final class OpportunityBoard {
   private struct Told {
     /// The set that was told.
     var set = PricedSet.none
-    /// Where what is open lies, to be brought from memory.
+    /// Where what is open lies, to be brought from memory: its figures, its legs, its names.
     var address: UnsafeRawPointer?
+    var legs: UnsafeRawPointer?
+    var names: UnsafeRawPointer?
   }
 
   private var told = FlatArray<Told>(filler: Told())
@@ -100,6 +103,8 @@ public final class OpportunityBoard {
     let taken = takeSlot(place)
     entries[taken] = entry
     told[taken].address = UnsafeRawPointer(Unmanaged.passUnretained(entry).toOpaque())
+    told[taken].legs = entry.opportunity.legs.withUnsafeBytes(\.baseAddress)
+    told[taken].names = entry.names.memory
     tell(entry, taken)
   }
 
@@ -120,12 +125,33 @@ public final class OpportunityBoard {
     tell(entry, slot)
   }
 
-  /// Begins to bring what is open in a place, which will be looked at soon.
-  @inline(__always) func prefetch(_ place: FindPlace) {
+  // What is open in a place that will be looked at soon is brought in three steps, each of which needs the one before.
+
+  /// Begins to bring the number of a place's slot.
+  @inline(__always) func prefetchSlot(_ place: FindPlace) {
+    let slots = slots[Int(place.strategy.code)]
+    if place.number < slots.ofNumber.count { slots.ofNumber.prefetch(place.number) }
+  }
+
+  /// Begins to bring what was told of it last.
+  @inline(__always) func prefetchTold(_ place: FindPlace) {
     let slot = slot(place)
-    guard slot >= 0, let memory = told[slot].address else { return }
-    // Its figures are in six lines of memory.
-    for line in 0..<6 { FlatMemory.prefetch(memory.assumingMemoryBound(to: UInt8.self) + line * 64) }
+    if slot >= 0 { told.prefetch(slot) }
+  }
+
+  /// Begins to bring the opportunity: its figures, the first legs and the names are in six, four and four lines of memory.
+  @inline(__always) func prefetchOpen(_ place: FindPlace) {
+    let slot = slot(place)
+    guard slot >= 0 else { return }
+    prefetch(told[slot].address, lines: 6)
+    // Before an array's elements stands who holds it.
+    prefetch(told[slot].legs.map { $0 - 32 }, lines: 4)
+    prefetch(told[slot].names, lines: 4)
+  }
+
+  @inline(__always) private func prefetch(_ memory: UnsafeRawPointer?, lines: Int) {
+    guard let memory else { return }
+    for line in 0..<lines { bh_prefetch(memory + line * 64) }
   }
 
   /// Holds what is open in a place, because a price behind it has become too old: it may be good, and nobody knows.

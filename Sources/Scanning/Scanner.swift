@@ -1,4 +1,5 @@
 public import Bus
+internal import CLinux
 public import Market
 
 /// Finds arbitrage in the books of a feed: what has changed at once, everything now and then (S1).
@@ -102,8 +103,8 @@ public final class Scanner {
     let sibling = marks.contains(.isApart) ? index.sibling(of: book) : book ^ 1
     if marks.contains(.hasFind) || touch.pays(with: feed.cache.touches[sibling]) {
       index.markets.prefetch(market)
-      feed.cache.prefetchHeader(book)
-      feed.cache.prefetchHeader(sibling)
+      bh_prefetch(feed.cache.headerUnchecked(book))
+      bh_prefetch(feed.cache.headerUnchecked(sibling))
       batch.markets.insert(market)
     }
     if marks.contains(.isLeg), index.follow(book, touch) { batch.events.insert(index.watches[book].event) }
@@ -205,16 +206,16 @@ public final class Scanner {
   @inline(__always) func prefetchHeaders(ofMarket place: Int) {
     let market = index.markets[place]
     guard market.yes >= 0 else { return }
-    feed.cache.prefetchHeader(Int(market.yes))
-    feed.cache.prefetchHeader(Int(market.no))
+    bh_prefetch(feed.cache.headerUnchecked(Int(market.yes)))
+    bh_prefetch(feed.cache.headerUnchecked(Int(market.no)))
   }
 
   /// Begins to bring the best levels of a market's books, of which all else is here.
   @inline(__always) func prefetchLevels(ofMarket place: Int) {
     let market = index.markets[place]
     guard market.yes >= 0 else { return }
-    feed.cache.prefetchBest(.ask, of: Int(market.yes))
-    feed.cache.prefetchBest(.ask, of: Int(market.no))
+    if let best = feed.cache.bestMemory(.ask, of: Int(market.yes)) { bh_prefetch(best) }
+    if let best = feed.cache.bestMemory(.ask, of: Int(market.no)) { bh_prefetch(best) }
   }
 
   /// Calls `body` with the books, sides and fees of legs, on the stack.

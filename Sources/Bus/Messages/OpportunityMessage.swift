@@ -4,36 +4,41 @@ public import Market
 /// lying together.
 ///
 /// Each part has its length before it: first what names the event, then what names each leg.
-public struct OpportunityNames {
-  private var bytes: [UInt8] = []
+public struct OpportunityNames: ~Copyable {
+  /// Where they lie, for whoever begins to bring them from memory.
+  package let memory: UnsafeRawPointer
 
   /// Those of an opportunity.
   public init(_ opportunity: Opportunity) {
     let writer = MessagePackWriter(capacity: 512)
+    var bytes: [UInt8] = []
     writer.text(opportunity.eventID)
     writer.array(opportunity.legs.count)
-    add(writer)
+    OpportunityNames.move(writer, to: &bytes)
     for leg in opportunity.legs {
       leg.encodeName(writer)
-      add(writer)
+      OpportunityNames.move(writer, to: &bytes)
     }
+    let copy = UnsafeMutableRawPointer.allocate(byteCount: bytes.count, alignment: 64)
+    copy.copyMemory(from: bytes, byteCount: bytes.count)
+    memory = UnsafeRawPointer(copy)
   }
 
-  private mutating func add(_ part: MessagePackWriter) {
+  deinit { memory.deallocate() }
+
+  private static func move(_ part: MessagePackWriter, to bytes: inout [UInt8]) {
     withUnsafeBytes(of: UInt32(part.count)) { bytes.append(contentsOf: $0) }
     bytes.append(contentsOf: part.written)
     part.truncate(to: 0)
   }
 
   /// Calls `body` with a function that writes the next part.
-  fileprivate func write(to writer: MessagePackWriter, _ body: (() -> Void) -> Void) {
-    bytes.withUnsafeBytes { bytes in
-      var offset = 0
-      body {
-        let count = Int(bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-        writer.raw(UnsafeRawBufferPointer(rebasing: bytes[(offset + 4)..<(offset + 4 + count)]))
-        offset += 4 + count
-      }
+  fileprivate borrowing func write(to writer: MessagePackWriter, _ body: (() -> Void) -> Void) {
+    var next = memory
+    body {
+      let count = Int(next.loadUnaligned(as: UInt32.self))
+      writer.raw(UnsafeRawBufferPointer(start: next + 4, count: count))
+      next += 4 + count
     }
   }
 }
@@ -48,7 +53,7 @@ extension Opportunity {
   /// Writes it as one array, with names that were written before.
   ///
   /// It changes nothing; it is `mutating` so that none of its parts is counted up and down for it.
-  public mutating func encode(_ writer: MessagePackWriter, _ names: OpportunityNames) {
+  public mutating func encode(_ writer: MessagePackWriter, _ names: borrowing OpportunityNames) {
     writer.array(18)
     writer.unsigned(id)
     writer.unsigned(UInt64(state.rawValue))

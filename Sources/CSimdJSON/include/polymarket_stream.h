@@ -77,6 +77,9 @@ void bh_pm_free(bh_pm_parser *parser);
 // Binds a token to a number, and to the grid (units of 1e-8) that its prices must stand on; again to change either.
 void bh_pm_bind(bh_pm_parser *parser, const char *token, size_t count, int32_t book, int64_t tick);
 void bh_pm_unbind(bh_pm_parser *parser, const char *token, size_t count);
+// Says where what the caller knows of the books lies, one after the other by number: it is brought from memory while a
+// message is read. Null for nowhere.
+void bh_pm_books(bh_pm_parser *parser, const void *books, size_t stride);
 // Parses a frame; 64 bytes behind its end must be readable. Answers BH_PM_OK, or BH_PM_BAD_JSON where the whole frame
 // is refused; a message at fault says so in its event. What it points to is valid until the next call, and as long as
 // the frame is.

@@ -1,4 +1,5 @@
 package import Bus
+internal import CLinux
 internal import Daemon
 package import Market
 package import Venues
@@ -87,6 +88,7 @@ package final class PolymarketBooks {
   package func take(_ frame: UnsafeRawBufferPointer, receivedAt: Timestamp, _ batch: BookBatch) -> Bool {
     counters.frames += 1
     var isReadable = true
+    parser.expect(books: UnsafeRawPointer(cache.headerUnchecked(0)), stride: MemoryLayout<BookHeader>.stride)
     parser.parse(frame) { event in
       switch event {
       case .changes(let venueTime, let changes):
@@ -124,6 +126,9 @@ package final class PolymarketBooks {
   ) {
     var index = 0
     var overflowing: BookIndex?
+    for change in changes where change.book >= 0 {
+      if let best = cache.bestMemory(change.side == 0 ? .bid : .ask, of: Int(change.book)) { bh_prefetch(best) }
+    }
     while index < changes.count {
       let book = Int(changes[index].book)
       var end = index + 1

@@ -41,22 +41,36 @@ final class BinaryScanner: MarketScanner {
     }
   }
 
-  /// Looks at markets in turn, while what is known of the next ones is brought from memory.
+  /// Looks at markets in turn, while what is known of the next ones is brought from memory, step by step.
   private func look(_ places: DirtySet, _ engine: Scanner) {
     let count = places.count
-    for number in 0..<count {
-      if number + 12 < count { engine.index.markets.prefetch(places[number + 12]) }
-      if number + 8 < count { engine.prefetchHeaders(ofMarket: places[number + 8]) }
-      if number + 4 < count { engine.prefetchLevels(ofMarket: places[number + 4]) }
-      look(places[number], engine)
+    guard count > 0 else { return }
+    for number in -12..<count {
+      if number + 12 < count { prefetchRecord(places[number + 12], engine) }
+      if number >= -8, number + 8 < count { prefetchBooks(places[number + 8], engine) }
+      if number >= -4, number + 4 < count { prefetchLevels(places[number + 4], engine) }
+      if number >= 0 { look(places[number], engine) }
     }
+  }
+
+  @inline(__always) private func prefetchRecord(_ place: Int, _ engine: Scanner) {
+    engine.index.markets.prefetch(place)
+    engine.board.prefetchSlot(FindPlace(.binary, place))
+  }
+
+  @inline(__always) private func prefetchBooks(_ place: Int, _ engine: Scanner) {
+    engine.prefetchHeaders(ofMarket: place)
+    engine.board.prefetchTold(FindPlace(.binary, place))
+  }
+
+  @inline(__always) private func prefetchLevels(_ place: Int, _ engine: Scanner) {
+    engine.prefetchLevels(ofMarket: place)
+    engine.board.prefetchOpen(FindPlace(.binary, place))
   }
 
   private func look(_ place: Int, _ engine: Scanner) {
     guard engine.index.markets[place].yes >= 0 else { return }
-    let slot = FindPlace(.binary, place)
-    engine.board.prefetch(slot)
-    let isOpen = engine.report(slot, find(place, engine), legsMax: 2) { _, legs in
+    let isOpen = engine.report(FindPlace(.binary, place), find(place, engine), legsMax: 2) { _, legs in
       let record = engine.index.markets[place]
       legs.initializeElement(at: 0, to: FindLeg(market: place, outcome: 0, book: Int(record.yes)))
       legs.initializeElement(at: 1, to: FindLeg(market: place, outcome: 1, book: Int(record.no)))

@@ -120,6 +120,14 @@ public final class PolymarketStreamParser {
     }
   }
 
+  /// Says where what is known of the books lies, by their numbers: what a message changes is brought from memory while the
+  /// message is read.
+  ///
+  /// - Parameters:
+  ///   - memory: of the book 0; it must stay until the next call.
+  ///   - stride: bytes from one book to the next.
+  package func expect(books memory: UnsafeRawPointer, stride: Int) { bh_pm_books(parser, memory, stride) }
+
   /// Reads one frame: an object, or an array of them; any other text is a note of the venue and is ignored.
   ///
   /// - Parameters:
