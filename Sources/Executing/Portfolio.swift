@@ -68,9 +68,7 @@ public struct Portfolio: Sendable {
   ///   - aheadSeconds: a market that ends within this time waits for its settlement.
   ///   - cost: what that costs on the venue's chain.
   ///   - now: the time of day.
-  public mutating func mergeSets(
-    of market: PredictionMarket, aheadSeconds: Int64, cost: Money = .zero, now: Timestamp
-  ) {
+  public mutating func mergeSets(of market: PredictionMarket, aheadSeconds: Int64, cost: Money, now: Timestamp) {
     guard market.outcomes.count == 2, market.endsAt.map({ $0 > now.advanced(bySeconds: aheadSeconds) }) ?? true
     else { return }
     let instruments = market.outcomes.map { InstrumentID(venue: market.venue, symbol: $0.token) }
@@ -85,7 +83,7 @@ public struct Portfolio: Sendable {
   /// - Parameters:
   ///   - market: the market with its payouts.
   ///   - redemptionCost: what it costs on the venue's chain to redeem what pays; never more than that is taken.
-  public mutating func settle(_ market: PredictionMarket, redemptionCost: Money = .zero) {
+  public mutating func settle(_ market: PredictionMarket, redemptionCost: Money) {
     open["\(market.venue.rawValue)/\(market.eventID)"] = nil
     former["\(market.venue.rawValue)/\(market.id)"]?.open = .zero
     guard let payouts = market.payouts, payouts.count == market.outcomes.count else { return }

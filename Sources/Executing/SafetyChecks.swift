@@ -11,7 +11,7 @@ public struct RiskApproved: Sendable {
   public let orders: [Order]
   /// What makes the shares that are sold, where they are not held: purchases that together cost 1 for each set.
   public let split: [Order]
-  /// What operations on a venue's chain cost, of which `outlay` and `profit` have counted it.
+  /// What operations on a venue's chain cost; `outlay` and `profit` have counted it.
   public let chainCost: Money
   /// The money that it may take.
   public let outlay: Money

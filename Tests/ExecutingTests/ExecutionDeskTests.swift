@@ -51,15 +51,8 @@ import Testing
 
   @Test func `a split that the chain charges for is paid with the shares that it makes`() throws {
     let desk = withChainCost("0.02")
-    let books = TestBooks()
-    books.add("m")
-    books.set("m-yes", bids: [("0.56", "40")])
-    books.set("m-no", bids: [("0.47", "40")])
-    let sale = opportunity(
-      [
-        leg(.sell, "m-yes", limit: "0.56", "40", notional: "22.4"),
-        leg(.sell, "m-no", limit: "0.47", "40", notional: "18.8"),
-      ], kind: .binarySell, payout: "41.2", cost: "40.02")
+    let books = saleBooks()
+    let sale = binarySell(cost: "40.02")
     let report = try #require(try execute(desk, sale, books).reports.first)
     #expect(report.outcome == .completed && report.result == money("1.18") && report.fees == money("0.02"))
     #expect(desk.portfolio.cash == money("10001.18") && desk.portfolio.positions.isEmpty)
@@ -170,15 +163,8 @@ import Testing
 
   @Test func `a sale splits first, sells both, and earns what is above one`() throws {
     let desk = ExecutionDesk(options: ExecutorOptions())
-    let books = TestBooks()
-    books.add("m")
-    books.set("m-yes", bids: [("0.56", "40")])
-    books.set("m-no", bids: [("0.47", "40")])
-    let sale = opportunity(
-      [
-        leg(.sell, "m-yes", limit: "0.56", "40", notional: "22.4"),
-        leg(.sell, "m-no", limit: "0.47", "40", notional: "18.8"),
-      ], payout: "41.2", cost: "40")
+    let books = saleBooks()
+    let sale = binarySell()
     let approved = try desk.approve(sale, books, now: start).get()
     let durable = try DurableOrders.record([OrderBatch(approved)], in: journal)
     #expect(journal.orders.map(\.reason) == ["split", "split", "", ""])
@@ -192,15 +178,8 @@ import Testing
 
   @Test func `a sale that sold one leg only sells the other's rest, and merges what neither sold`() throws {
     let desk = ExecutionDesk(options: ExecutorOptions())
-    let books = TestBooks()
-    books.add("m")
-    books.set("m-yes", bids: [("0.56", "40")])
-    books.set("m-no", bids: [("0.47", "40")])
-    let sale = opportunity(
-      [
-        leg(.sell, "m-yes", limit: "0.56", "40", notional: "22.4"),
-        leg(.sell, "m-no", limit: "0.47", "40", notional: "18.8"),
-      ], payout: "41.2", cost: "40")
+    let books = saleBooks()
+    let sale = binarySell()
     var output = try execute(desk, sale, books) {
       books.set("m-yes", bids: [("0.56", "30")])
       books.set("m-no", bids: [("0.47", "10"), ("0.40", "100")])

@@ -319,15 +319,8 @@ import Testing
   }
 
   @Test func `a sale of both outcomes splits cash into sets first`() throws {
-    let books = TestBooks()
-    books.add("m")
-    books.set("m-yes", bids: [("0.56", "40")])
-    books.set("m-no", bids: [("0.47", "40")])
-    let sale = opportunity(
-      [
-        leg(.sell, "m-yes", limit: "0.56", "40", notional: "22.4"),
-        leg(.sell, "m-no", limit: "0.47", "40", notional: "18.8"),
-      ], payout: "41.2", cost: "40")
+    let books = saleBooks()
+    let sale = binarySell()
     let approved = try approve(sale, books).get()
     #expect(approved.split.map(\.limit) == [price("0.5"), price("0.5")])
     #expect(approved.split.map(\.reason) == ["split", "split"] && approved.split.allSatisfy { $0.side == .buy })
@@ -335,15 +328,8 @@ import Testing
   }
 
   @Test func `what is held is sold without a split`() throws {
-    let books = TestBooks()
-    books.add("m")
-    books.set("m-yes", bids: [("0.56", "40")])
-    books.set("m-no", bids: [("0.47", "40")])
-    let sale = opportunity(
-      [
-        leg(.sell, "m-yes", limit: "0.56", "40", notional: "22.4"),
-        leg(.sell, "m-no", limit: "0.47", "40", notional: "18.8"),
-      ], payout: "41.2", cost: "40")
+    let books = saleBooks()
+    let sale = binarySell()
     var context = context
     for token in ["m-yes", "m-no"] {
       context.portfolio.apply(

@@ -106,6 +106,24 @@ func binaryBuy(_ id: UInt64 = 1, at time: Timestamp = start) -> Opportunity {
     ], id: id, payout: "100", cost: "96.2", at: time)
 }
 
+/// Bids for 40 YES at 0.56 and 40 NO at 0.47, without fees.
+func saleBooks() -> TestBooks {
+  let books = TestBooks()
+  books.add("m")
+  books.set("m-yes", bids: [("0.56", "40")])
+  books.set("m-no", bids: [("0.47", "40")])
+  return books
+}
+
+/// Sells 40 sets to `saleBooks` for 41.20.
+func binarySell(cost: String = "40") -> Opportunity {
+  opportunity(
+    [
+      leg(.sell, "m-yes", limit: "0.56", "40", notional: "22.4"),
+      leg(.sell, "m-no", limit: "0.47", "40", notional: "18.8"),
+    ], kind: .binarySell, payout: "41.2", cost: cost)
+}
+
 func order(
   _ token: String, _ side: Side, limit: String, _ size: String, id: String = "o", timeInForce: TimeInForce = .fak
 ) -> Order {

@@ -35,7 +35,8 @@ public struct SetQuote: Hashable, Sendable {
 ///
 /// The marginal set is one share of every leg at its present level, with the fee of that share. Levels only get
 /// worse, so the profit grows as long as the marginal set pays and shrinks from there on: the size at which the walk
-/// stops is the most profitable one. What an operation on a chain costs is the same for every size, and changes nothing there. Its cursors are on the stack, so that a walk allocates nothing.
+/// stops is the most profitable one. What an operation on a chain costs is the same for every size, and changes nothing
+/// there. Its cursors are on the stack, so that a walk allocates nothing.
 public enum SetWalker {
   private struct Cursor {
     var index: Int
